@@ -1,0 +1,1 @@
+"""Values and seams every other room speaks in. Standard library only."""

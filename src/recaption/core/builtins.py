@@ -1,0 +1,47 @@
+"""Everything this package brings, one line each: name to `module:attribute`."""
+
+from typing import Final
+
+__all__ = ["BUILTINS"]
+
+BUILTINS: Final[dict[str, dict[str, str]]] = {
+    "readers": {
+        "run": "recaption.datasets.readers.run_folder:RunFolderReader",
+        "folder": "recaption.datasets.readers.folder:FolderReader",
+        "table": "recaption.datasets.readers.table:TableReader",
+        "webdataset": "recaption.datasets.readers.webdataset:WebDatasetReader",
+        "coco": "recaption.datasets.readers.coco:CocoReader",
+        "huggingface": "recaption.datasets.readers.huggingface:HuggingFaceReader",
+    },
+    "writers": {
+        "parquet": "recaption.datasets.writers.table:ParquetWriter",
+        "jsonl": "recaption.datasets.writers.table:JsonlWriter",
+        "sidecar": "recaption.datasets.writers.sidecar:SidecarWriter",
+        "webdataset": "recaption.datasets.writers.webdataset:WebDatasetWriter",
+        "imagefolder": "recaption.datasets.writers.imagefolder:ImageFolderWriter",
+        "coco": "recaption.datasets.writers.coco:CocoWriter",
+    },
+    "stages": {
+        "gather": "recaption.stages.gather:Gather",
+        "normalise": "recaption.stages.normalise:Normalise",
+        "triage": "recaption.stages.triage:Triage",
+        "compose": "recaption.stages.compose:Compose",
+        "fit": "recaption.stages.fit:Fit",
+        "select": "recaption.stages.select:Select",
+    },
+    "experts": {
+        "pixels": "recaption.models.pixels:PixelExpert",
+        "ocr": "recaption.models.rapidocr:RapidOcrExpert",
+        "yolox": "recaption.models.yolox:YoloxExpert",
+    },
+    "scorers": {},
+    "generators": {},
+    "budgets": {
+        "clip77": "recaption.media.budgets:clip77",
+        "longclip248": "recaption.media.budgets:longclip248",
+        "siglip64": "recaption.media.budgets:siglip64",
+        "t5_512": "recaption.media.budgets:t5_512",
+        "words": "recaption.media.budgets:words",
+        "characters": "recaption.media.budgets:characters",
+    },
+}

@@ -1,0 +1,19 @@
+"""What every test shares: a clean environment, and the optional folder of real data."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """A folder of real photos, texts and hostile files; tests that need it skip where it is absent."""
+    place = os.environ.get("RECAPTION_TEST_DATA")
+    folder = Path(place) if place else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set RECAPTION_TEST_DATA to run this test")
+    return folder
