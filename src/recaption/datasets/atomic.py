@@ -1,0 +1,99 @@
+"""The one place that puts files on disk: whole or not at all.
+
+Order of every write: temp file in the same folder → fsync of the file → rename → fsync of the folder.
+After a kill or a power cut the file is the old one or the new one, never half of either.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from recaption.core.errors import RunFolderError
+
+__all__ = ["PART_SUFFIX", "remove_stale_parts", "sync_folder", "write_atomic", "write_atomic_stream"]
+
+PART_SUFFIX = ".recaption.part"
+"""Ends the name of every unfinished file of ours; long enough not to be anybody else's."""
+
+
+def write_atomic(path: Path, data: bytes, *, sync_parent: bool = True) -> None:
+    """Write a file whole or not at all, replacing what is there.
+
+    Args:
+        sync_parent: False where many files go into one folder: call `sync_folder` once, after the last.
+
+    Raises:
+        RunFolderError: The disk is full, the folder is missing or may not be written.
+    """
+    with write_atomic_stream(path, sync_parent=sync_parent) as file:
+        file.write(data)
+
+
+@contextmanager
+def write_atomic_stream(path: Path, *, sync_parent: bool = True) -> Iterator[IO[bytes]]:
+    """Yield a binary file that becomes `path` when the block ends, and nothing at all when it raises.
+
+    Raises:
+        RunFolderError: Any OSError while writing; the cause is chained.
+    """
+    # A random name, not one made from `path`: a name near the length limit of the file system still works.
+    part = path.parent / f".{secrets.token_hex(8)}{PART_SUFFIX}"
+    try:
+        try:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        if sync_parent:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise _cannot("write", path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: what was renamed or removed stays so after a power cut.
+
+    Raises:
+        RunFolderError: The folder is missing or cannot be synced.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _cannot("sync", folder, error) from error
+
+
+def remove_stale_parts(folder: Path) -> int:
+    """Remove what a killed run left unfinished in a folder (not below it); return how many files.
+
+    Only for a folder nobody else is writing to.
+
+    Raises:
+        RunFolderError: The folder is missing, or a file in it cannot be removed.
+    """
+    try:
+        stale = [p for p in folder.iterdir() if p.name.startswith(".") and p.name.endswith(PART_SUFFIX)]
+        for part in stale:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot("clean", folder, error) from error
+    return len(stale)
+
+
+def _cannot(verb: str, path: Path, error: OSError) -> RunFolderError:
+    reason = error.strerror or str(error)
+    return RunFolderError(
+        f"cannot {verb} {path}: {reason}. Make room or mend the permissions there, or name another folder; "
+        "then run the same command again."
+    )
