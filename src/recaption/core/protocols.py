@@ -85,6 +85,8 @@ class Stage(Protocol):
 
     name: str
     version: str
+    fingerprint: str
+    """Digest of what the output depends on beside parameters and input (model files, say); usually empty."""
 
     def process(self, records: Sequence[Record], context: Context) -> Sequence[Outcome]:
         """Return one outcome per record, in order."""
@@ -182,7 +184,7 @@ class Executor(Protocol):
 
     def run(
         self,
-        batches: Iterable[Sequence[Record]],
-        work: Callable[[Sequence[Record]], Sequence[Record | Rejected]],
-    ) -> Iterator[Sequence[Record | Rejected]]:
+        batches: Iterable[Sequence[Record | Rejected]],
+        work: Callable[[Sequence[Record | Rejected]], list[Record | Rejected]],
+    ) -> Iterator[list[Record | Rejected]]:
         """Yield the result of each batch in the order given, several in flight."""

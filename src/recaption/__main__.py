@@ -1,0 +1,5 @@
+"""`python -m recaption`."""
+
+from recaption.cli import main
+
+main()

@@ -1,0 +1,366 @@
+"""The command line: arguments, wiring, exit codes; nothing else.
+
+Exit codes: 0 done · 1 unexpected error · 2 the caller can mend it · 3 done, but more records failed than
+`--max-failed` allows, or a check found faults · 130 interrupted, run again to go on.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from recaption import __version__
+from recaption.core.errors import BackendError, RecaptionError, UserError
+
+if TYPE_CHECKING:
+    from recaption.recipes.recipe import Recipe
+    from recaption.runs.run import Summary
+
+__all__ = ["main"]
+
+EXIT_USER_ERROR, EXIT_TOO_MANY_FAILED, EXIT_INTERRUPTED = 2, 3, 130
+
+app = typer.Typer(
+    name="recaption",
+    help="Rewrite the captions of image-text datasets, and prove that they got better.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+OutFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A run folder.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        _complain(str(error))
+        code = EXIT_USER_ERROR
+    except BackendError as error:
+        _complain(f"{error}\nWhat was committed stays; run the same command again to go on.")
+        code = 1
+    except RecaptionError as error:
+        _complain(str(error))
+        code = 1
+    except KeyboardInterrupt:
+        _complain("interrupted; run the same command again to go on where it stopped")
+        code = EXIT_INTERRUPTED
+    except Exception as error:
+        code = _usage(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Exception) -> int:
+    """Print a wrong use of the command line in one line; anything else is a bug and keeps its traceback."""
+    from click.exceptions import Abort, ClickException
+
+    if isinstance(error, Abort):
+        return EXIT_INTERRUPTED
+    if not isinstance(error, ClickException):
+        raise error
+    error.show(file=sys.stderr)
+    return EXIT_USER_ERROR
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines():
+        sys.stderr.write(f"recaption: {line}\n")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"recaption {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def run(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A folder, table, tar, COCO json or run folder.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write; an existing run goes on.")],
+    recipe: Annotated[str, typer.Option(help="A built-in recipe's name, or a YAML file.")] = "rules",
+    format: Annotated[str | None, typer.Option(help="Read INPUT as this instead of detecting it.")] = None,
+    table: Annotated[Path | None, typer.Option(help="A table with texts for a folder of images.")] = None,
+    key_column: Annotated[str | None, typer.Option(help="Column that names the record.")] = None,
+    caption_column: Annotated[str | None, typer.Option(help="Column with the original text.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="Column with the image: bytes, path or URL.")] = None,
+    expert: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask one more expert: `ocr`, or `yolox=MODEL.onnx`. May be repeated."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one value: `fit.budget=longclip248`. May be repeated."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many items.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Batches in flight; default: one per core.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Records a batch.")] = 32,
+    shard_size: Annotated[int, typer.Option(min=1, help="Records a shard, the unit of commit.")] = 1000,
+    max_failed: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of failed records above which the exit code is 3.")
+    ] = 0.1,
+    show: Annotated[int, typer.Option(min=0, help="Print so many before/after pairs at the end.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+) -> None:
+    """Caption a dataset. Run it again to go on, or after adding images or changing the recipe."""
+    from recaption.recipes.recipe import load_recipe
+
+    loaded = load_recipe(recipe, _overrides(set_ or [], expert or []))
+    options = {
+        "format": format,
+        "table": str(table.resolve()) if table else None,
+        "key_column": key_column,
+        "caption_column": caption_column,
+        "image_column": image_column,
+    }
+    spec = {"path": _absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
+    if dry_run:
+        _plan(spec, loaded, limit, shard_size)
+        return
+    summary = _run(
+        spec, loaded, out, seed=seed, limit=limit, workers=workers, batch_size=batch_size, shard_size=shard_size
+    )
+    _finish(summary, out, show, max_failed)
+
+
+@app.command()
+def retry(
+    out: OutFolder,
+    workers: Annotated[int | None, typer.Option(min=1, help="Batches in flight.")] = None,
+    max_failed: Annotated[float, typer.Option(min=0.0, max=1.0, help="See `run`.")] = 0.1,
+) -> None:
+    """Do again what failed and may be retried, and nothing else."""
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.recipes.recipe import load_recipe
+
+    about = RunFolder(out).describe()
+    summary = _run(
+        about["input"],
+        load_recipe(str(out / "recipe.yaml")),
+        out,
+        seed=about["seed"],
+        limit=about["limit"],
+        workers=workers,
+        batch_size=32,
+        shard_size=about["shard_size"],
+        again=True,
+    )
+    _finish(summary, out, 0, max_failed)
+
+
+@app.command()
+def explain(out: OutFolder, key: Annotated[str, typer.Argument(help="The record's key.")]) -> None:
+    """Print how a record's caption came to be: evidence, every candidate, rules, scores, choices."""
+    from recaption import console
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.runs.explain import explain_lines, find
+
+    for line in explain_lines(find(RunFolder(out), key)):
+        console.out.print(console.safe(line))
+
+
+@app.command()
+def verify(out: OutFolder) -> None:
+    """Check a run folder: nothing lost, nothing doubled, nothing torn."""
+    from recaption import console
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.runs.verify import verify as check
+
+    verdict = check(RunFolder(out))
+    console.out.print(
+        f"{verdict.shards} shards, {verdict.items:,} items = {verdict.kept:,} kept + {verdict.dropped:,} dropped "
+        f"+ {verdict.failed:,} failed"
+    )
+    for fault in verdict.faults:
+        console.out.print(f"[red]fault:[/] {console.safe(fault)}")
+    if verdict.faults:
+        raise typer.Exit(EXIT_TOO_MANY_FAILED)
+    console.out.print("sound")
+
+
+@app.command()
+def export(
+    out: OutFolder,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="File or folder to write.")],
+    format: Annotated[
+        str, typer.Option(help="parquet, jsonl, sidecar, webdataset, imagefolder or coco.")
+    ] = "jsonl",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the format: `mode=append`.")
+    ] = None,
+) -> None:
+    """Write a run's captions in the format your training reads; the originals go along."""
+    from recaption import console
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.datasets.writers import export as write
+
+    folder = RunFolder(out)
+    folder.describe()
+    counts = write(folder.records(), format, target, _pairs(set_ or []))
+    console.out.print(", ".join(f"{console.safe(k)}: {v:,}" for k, v in counts.items()))
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this one, resolved.")] = None,
+) -> None:
+    """List the built-in recipes, or show one with every default filled in."""
+    from recaption import console
+    from recaption.recipes.recipe import builtin_recipes, load_recipe
+
+    if name is not None:
+        console.out.print(console.safe(load_recipe(name).to_yaml()), end="")
+    else:
+        console.show_table(("recipe", "what it does"), builtin_recipes().items())
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[str | None, typer.Option(help="Check that this recipe can run here.")] = None,
+) -> None:
+    """Say what is installed, what is missing, and how to get it."""
+    from recaption import console
+    from recaption.recipes.recipe import load_recipe
+    from recaption.runs.doctor import check_libraries, check_parts
+
+    rows = [
+        (lib.name, lib.version or "not installed", lib.serves, "" if lib.version else lib.install)
+        for lib in check_libraries()
+    ]
+    console.show_table(("library", "version", "serves", "how to get it"), rows)
+    findings = check_parts()
+    for finding in findings:
+        console.out.print(console.safe(f"{finding.kind} {finding.name}: {finding.problem}"))
+    if recipe is not None:
+        for spec in load_recipe(recipe).stages:
+            spec.build()
+        console.out.print(f"recipe {console.safe(recipe)}: ready")
+    if findings:
+        raise typer.Exit(EXIT_TOO_MANY_FAILED)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("demo-out"),
+    limit: Annotated[int, typer.Option(min=1, help="How many scenes to render.")] = 200,
+    seed: Annotated[int, typer.Option(help="Decides the scenes.")] = 0,
+) -> None:
+    """Render scenes with known answers, caption them, and show how many facts came out right."""
+    from recaption.demo.run import run_demo
+
+    run_demo(out, limit, seed)
+
+
+def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False, **options: Any) -> Summary:
+    from recaption import console
+    from recaption.datasets.detect import open_dataset
+    from recaption.datasets.readers.options import ReaderOptions
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.recipes.strict import validated
+    from recaption.runs.run import RunOptions
+    from recaption.runs.run import run as run_recipe
+
+    if options["workers"] is None:
+        del options["workers"]
+    reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+    console.err.print(f"input: {console.safe(reader.description)}")
+    with console.progress_bar() as watch:
+        return run_recipe(
+            reader, recipe, RunFolder(out), RunOptions(retry=again, **options), source=spec, watch=watch
+        )
+
+
+def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
+    from itertools import islice
+
+    from recaption import console
+    from recaption.datasets.run_folder import RunFolder
+
+    console.show_summary(summary, str(out))
+    if show:
+        console.before_after(islice(RunFolder(out).records(), show))
+    if summary.failed:
+        console.out.print(f"Why {summary.failed:,} failed: {console.safe(str(out / 'rejects'))}")
+        if summary.retryable:
+            console.out.print(
+                f"{summary.retryable:,} may be tried again: recaption retry {console.safe(str(out))}"
+            )
+    if summary.items == 0:
+        raise UserError("the input holds no records; nothing was captioned")
+    if summary.failed > max_failed * summary.items:
+        _complain(f"{summary.failed} of {summary.items} records failed, more than --max-failed {max_failed:g}")
+        raise typer.Exit(EXIT_TOO_MANY_FAILED)
+
+
+def _plan(spec: dict[str, Any], recipe: Recipe, limit: int | None, shard_size: int) -> None:
+    from itertools import islice
+
+    from recaption import console
+    from recaption.datasets.detect import open_dataset
+    from recaption.datasets.readers.options import ReaderOptions
+    from recaption.datasets.survey import survey
+    from recaption.recipes.strict import validated
+
+    reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+    found = survey(islice(reader.records(), limit))
+    console.out.print(f"input: {console.safe(reader.description)}")
+    for note in getattr(reader, "notes", []):
+        console.out.print(f"note: {console.safe(note)}")
+    console.out.print(f"{found.items:,} items, {-(-found.items // shard_size):,} shards")
+    console.out.print(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")
+    for spec_ in recipe.stages:
+        spec_.build()
+        experts = getattr(spec_.params, "experts", None)
+        calls = f" — at most {found.items * len(experts):,} expert calls" if experts else ""
+        console.out.print(f"  {spec_.name}{calls}")
+    console.out.print("nothing was written (--dry-run)")
+
+
+def _absolute(source: str) -> str:
+    """Return a path that still holds from another folder; names that are no paths (`hf:…`) stay."""
+    prefix = source.split(":", 1)[0]
+    if ":" in source and "/" not in prefix and not Path(source).exists() and prefix.isalpha():
+        return source
+    return str(Path(source).absolute())
+
+
+def _overrides(settings: list[str], experts: list[str]) -> dict[str, object]:
+    found = _pairs(settings)
+    for entry in experts:
+        name, _, model = entry.partition("=")
+        found[f"gather.experts.{name}"] = {"model": str(Path(model).absolute())} if model else {}
+    return found
+
+
+def _pairs(settings: list[str]) -> dict[str, object]:
+    import yaml
+
+    found: dict[str, object] = {}
+    for entry in settings:
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise UserError(f"--set {entry!r}: expected NAME=VALUE")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {entry!r}: the value is not valid YAML") from error
+    return found

@@ -1,0 +1,218 @@
+"""The run folder: shards committed whole or not at all, and what has been done so far.
+
+A shard is up to `shard_size` input items in order. Its marker is written last, synced, and holds digests of the
+input, the recipe and the files; so an unfinished shard has no marker, and a changed input or recipe does not match.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recaption.core.digests import canonical_json, digest_bytes
+from recaption.core.errors import RunFolderError
+from recaption.core.types import Record, Rejected
+from recaption.datasets.atomic import remove_stale_parts, sync_folder, write_atomic
+from recaption.datasets.schema import (
+    CAPTIONS,
+    REJECTS,
+    from_row,
+    rejected_from_row,
+    rejected_to_row,
+    table_bytes,
+    to_row,
+)
+
+__all__ = ["Marker", "RunFolder"]
+
+FORMAT = 1
+ROWS_AT_A_TIME = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """What a committed shard holds. Counts obey: items = kept + dropped + failed."""
+
+    shard: int
+    input_digest: str
+    work_digest: str
+    """Digest of the recipe, the seed and the output format."""
+    items: int
+    kept: int
+    dropped: int
+    failed: int
+    retryable: int
+    files: Mapping[str, str]
+    """File name, relative to the run folder, to sha256."""
+    stats: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Tallies for the summary: group to name to count."""
+
+
+class RunFolder:
+    """One run's output. Opening creates it; `locked()` keeps a second run out."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.captions = root / "captions"
+        self.rejects = root / "rejects"
+        self.markers = root / "shards"
+
+    @staticmethod
+    def is_one(root: Path) -> bool:
+        """Return whether a folder is a run folder."""
+        return (root / "run.json").is_file() and (root / "shards").is_dir()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; the operating system lets go when the process dies, however it dies."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        foreign = [p.name for p in self.root.iterdir()]
+        if foreign and not (self.root / ".lock").exists():
+            raise RunFolderError(
+                f"{self.root} is not empty and not a run folder (found {foreign[0]!r}). Name an empty or new folder."
+            )
+        descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunFolderError(
+                    f"another run is writing to {self.root}. Wait for it to end, or name another folder."
+                ) from error
+            for folder in (self.captions, self.rejects, self.markers):
+                folder.mkdir(exist_ok=True)
+                remove_stale_parts(folder)
+            remove_stale_parts(self.root)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def commit(
+        self,
+        shard: int,
+        results: Sequence[Record | Rejected],
+        *,
+        input_digest: str,
+        work_digest: str,
+        stats: Mapping[str, Mapping[str, int]],
+    ) -> Marker:
+        """Write a shard's files, then its marker; a kill at any moment leaves the shard whole or undone."""
+        self.discard(shard)
+        kept = [item for item in results if isinstance(item, Record)]
+        rejects = [item for item in results if isinstance(item, Rejected)]
+        files = {f"captions/{shard:05d}.parquet": table_bytes([to_row(r) for r in kept], CAPTIONS)}
+        if rejects:
+            rows = [rejected_to_row(r) for r in rejects]
+            files[f"rejects/{shard:05d}.parquet"] = table_bytes(rows, REJECTS)
+        for name, data in files.items():
+            write_atomic(self.root / name, data)
+        marker = Marker(
+            shard=shard,
+            input_digest=input_digest,
+            work_digest=work_digest,
+            items=len(results),
+            kept=len(kept),
+            dropped=sum(r.kind == "dropped" for r in rejects),
+            failed=sum(r.kind == "failed" for r in rejects),
+            retryable=sum(r.retryable for r in rejects),
+            files={name: digest_bytes(data) for name, data in files.items()},
+            stats=stats,
+        )
+        write_atomic(self._marker_path(shard), canonical_json(asdict(marker)).encode())
+        return marker
+
+    def discard(self, shard: int) -> None:
+        """Undo a shard: marker first, so that no marker ever speaks of files that are not there."""
+        files = (self.captions / f"{shard:05d}.parquet", self.rejects / f"{shard:05d}.parquet")
+        marker = self._marker_path(shard)
+        if marker.exists():
+            marker.unlink()
+            sync_folder(self.markers)
+        for path in files:
+            path.unlink(missing_ok=True)
+
+    def marker(self, shard: int) -> Marker | None:
+        """Return a shard's marker, None where the shard is not committed.
+
+        Raises:
+            RunFolderError: The marker is there but cannot be understood.
+        """
+        path = self._marker_path(shard)
+        try:
+            data: dict[str, Any] = json.loads(path.read_bytes())
+            return Marker(**data)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise RunFolderError(
+                f"{path} is damaged ({error}). Delete it to have this shard made again; no paid call is lost."
+            ) from error
+
+    def committed(self) -> list[Marker]:
+        """Return every marker, in order of shards."""
+        numbers = sorted(int(p.stem) for p in self.markers.glob("*.json") if p.stem.isdigit())
+        return [marker for n in numbers if (marker := self.marker(n)) is not None]
+
+    def results(self, shard: int) -> Iterator[Record | Rejected]:
+        """Yield what a committed shard holds: the records, then the rejects."""
+        for path, revive in (
+            (self.captions / f"{shard:05d}.parquet", from_row),
+            (self.rejects / f"{shard:05d}.parquet", rejected_from_row),
+        ):
+            if path.exists():
+                for row in _rows(path):
+                    yield revive(row)
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record that reached the output, in order."""
+        for marker in self.committed():
+            for item in self.results(marker.shard):
+                if isinstance(item, Record):
+                    yield item
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file at the top of the run folder, whole or not at all."""
+        write_atomic(self.root / name, text.encode())
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `run.json` says.
+
+        Raises:
+            RunFolderError: This is not a run folder, or one of another format.
+        """
+        path = self.root / "run.json"
+        try:
+            data: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise RunFolderError(
+                f"{self.root} is not a run folder: it has no run.json. Make one: recaption run INPUT {self.root}"
+            ) from error
+        except ValueError as error:
+            raise RunFolderError(
+                f"{path} is damaged: {error}. Run again with the same input to mend it."
+            ) from error
+        if data.get("format") != FORMAT:
+            raise RunFolderError(
+                f"{path} has format {data.get('format')!r}; this version reads format {FORMAT}."
+            )
+        return data
+
+    def _marker_path(self, shard: int) -> Path:
+        return self.markers / f"{shard:05d}.json"
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one of our parquet files, a part at a time."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise RunFolderError(f"{path} is damaged: {error}. Check the folder: recaption verify") from error

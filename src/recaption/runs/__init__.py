@@ -1,0 +1,1 @@
+"""One run: survey, resume, commit, summary; and what can be said of a finished one."""

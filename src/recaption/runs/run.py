@@ -1,0 +1,330 @@
+"""Run a recipe over a dataset into a run folder; run it again and it goes on where it stopped."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from recaption import __version__
+from recaption.core.digests import digest_bytes, digest_json
+from recaption.core.protocols import Executor, Reader, Stage
+from recaption.core.types import Record, Rejected
+from recaption.datasets.ledger import SqliteLedger
+from recaption.datasets.run_folder import FORMAT, Marker, RunFolder
+from recaption.datasets.survey import Survey, survey, with_survey
+from recaption.executors.local import LocalExecutor
+from recaption.media.images import BatchImages, Limits
+from recaption.pipeline import Pipeline
+from recaption.recipes.recipe import ImagePolicy, Recipe
+from recaption.runs.stats import merge, tally
+
+__all__ = ["Progress", "RunOptions", "Summary", "run"]
+
+Item = TypeVar("Item")
+
+PACKAGES = ("numpy", "pillow", "pyarrow", "ftfy", "instant-clip-tokenizer", "onnxruntime", "rapidocr")
+"""Libraries whose version can change an output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run; nothing here changes what is written, but for `seed` and `limit`."""
+
+    seed: int = 0
+    limit: int | None = None
+    shard_size: int = 1000
+    batch_size: int = 32
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    retry: bool = False
+    """Do again what failed and may be retried, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is. `total` is None while the input is surveyed."""
+
+    done: int
+    total: int | None
+    failed: int = 0
+    resumed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run folder holds now, and what this run did for it."""
+
+    items: int
+    kept: int
+    dropped: int
+    failed: int
+    retryable: int
+    resumed: int
+    """Items whose shard was committed before."""
+    calls_paid: int
+    calls_recalled: int
+    seconds: float
+    stats: Mapping[str, Mapping[str, int]]
+    notes: Sequence[str]
+
+
+def run(
+    reader: Reader,
+    recipe: Recipe,
+    folder: RunFolder,
+    options: RunOptions,
+    *,
+    source: Mapping[str, Any],
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Summary:
+    """Bring the run folder to where the recipe over this input is done, doing only what is not.
+
+    Args:
+        source: How to open the input again; written to `run.json`, used by `retry`.
+        watch: Told about progress, after every batch.
+
+    Raises:
+        UserError: The folder is in use or foreign, or a stage cannot work as set up.
+        BackendError: A model or service is gone. What is committed stays; run again to go on.
+    """
+    with folder.locked():
+        ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
+        try:
+            return _Run(reader, recipe, folder, options, ledger, watch).all(source)
+        finally:
+            ledger.close()
+
+
+@dataclass(slots=True)
+class _Job:
+    """A shard at work: its items, the results known from before, and those that come in."""
+
+    shard: int
+    items: list[Record | Rejected]
+    input_digest: str
+    known: Mapping[str, Record | Rejected]
+    batches_left: int
+    fresh: list[Record | Rejected] = field(default_factory=list)
+
+    def results(self) -> Iterator[Record | Rejected]:
+        """Yield one result per item, in the order of the items."""
+        fresh = iter(self.fresh)
+        for item in self.items:
+            if isinstance(item, Rejected):
+                yield item
+            elif item.key in self.known:
+                yield self.known[item.key]
+            else:
+                yield next(fresh)
+
+
+class _Run:
+    def __init__(
+        self,
+        reader: Reader,
+        recipe: Recipe,
+        folder: RunFolder,
+        options: RunOptions,
+        ledger: SqliteLedger,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self.reader, self.recipe, self.folder, self.options = reader, recipe, folder, options
+        self.ledger, self.watch = ledger, watch
+        stages = [spec.build() for spec in recipe.stages]
+        self.work_digest = _work_digest(recipe, stages, options.seed)
+        limits = _limits(recipe.images)
+        self.pipeline = Pipeline(
+            stages=stages,
+            make_images=lambda: BatchImages(limits, recipe.images.max_side_px),
+            ledger=ledger,
+            seed=options.seed,
+        )
+        self.executor: Executor = LocalExecutor(options.workers)
+        self.jobs: deque[_Job] = deque()
+        self.markers: list[Marker] = []
+        self.stamps: dict[str, str] = {}
+        self.done = self.failed = self.resumed = 0
+        self.found = Survey(0, frozenset(), {})
+
+    def all(self, source: Mapping[str, Any]) -> Summary:
+        """Do the whole run."""
+        started = time.monotonic()
+        self.folder.write_text("recipe.yaml", self.recipe.to_yaml())
+        self._describe(source, complete=False)
+        self.found = survey(self._read(), lambda n: self.watch(Progress(done=n, total=None)))
+        for results in self.executor.run(self._batches(), self.pipeline.run_batch):
+            self.jobs[0].fresh.extend(results)
+            self.jobs[0].batches_left -= 1
+            self.done += len(results)
+            self.failed += sum(isinstance(r, Rejected) for r in results)
+            self._commit_finished()
+            self._report()
+        self._commit_finished()
+        for stale in self.folder.committed():
+            if stale.shard >= len(self.markers):  # the input has shrunk since
+                self.folder.discard(stale.shard)
+        summary = self._summary(time.monotonic() - started)
+        self._describe(source, complete=True, summary=summary)
+        self._log(summary)
+        return summary
+
+    def _read(self) -> Iterator[Record | Rejected]:
+        return islice(self.reader.records(), self.options.limit)
+
+    def _batches(self) -> Iterator[Sequence[Record | Rejected]]:
+        """Yield what is to be done, shard by shard, and queue a job for each shard that has any."""
+        stream = with_survey(self._read(), self.found)
+        for shard, items in enumerate(_chunks(stream, self.options.shard_size)):
+            digest = self._input_digest(items)
+            marker = self.folder.marker(shard)
+            known: Mapping[str, Record | Rejected] = {}
+            if marker is not None and marker.input_digest == digest and marker.work_digest == self.work_digest:
+                if not (self.options.retry and marker.retryable):
+                    self._skip(marker)
+                    continue
+                known = _settled(self.folder, marker)
+            todo = [i for i in items if isinstance(i, Record) and i.key not in known]
+            batches = list(_chunks(todo, self.options.batch_size))
+            self.jobs.append(_Job(shard, items, digest, known, len(batches)))
+            self.done += len(items) - len(todo)
+            self.failed += sum(isinstance(i, Rejected) for i in items)
+            yield from batches
+
+    def _skip(self, marker: Marker) -> None:
+        # A skipped shard may overtake one still at work; markers are put in order in the summary.
+        self.markers.append(marker)
+        self.done += marker.items
+        self.resumed += marker.items
+        self.failed += marker.dropped + marker.failed
+        self._report()
+
+    def _commit_finished(self) -> None:
+        while self.jobs and self.jobs[0].batches_left == 0:
+            job = self.jobs.popleft()
+            results = list(job.results())
+            marker = self.folder.commit(
+                job.shard,
+                results,
+                input_digest=job.input_digest,
+                work_digest=self.work_digest,
+                stats=tally(results),
+            )
+            self.markers.append(marker)
+
+    def _input_digest(self, items: Iterable[Record | Rejected]) -> str:
+        """Return a digest of all that is known of the items without opening images: text, places, file stamps."""
+        sha = hashlib.sha256()
+        for item in items:
+            image = item.image if isinstance(item, Record) else None
+            if image is not None and image.data is not None:
+                sha.update(digest_bytes(image.data).encode())
+                item = replace(item, image=replace(image, data=None))  # type: ignore[arg-type]
+            elif image is not None and image.path is not None:
+                sha.update(self._stamp(image.path).encode())
+            sha.update(repr(item).encode("utf-8", "backslashreplace"))
+        return sha.hexdigest()
+
+    def _stamp(self, path: str) -> str:
+        if path not in self.stamps:
+            if len(self.stamps) > 10_000:
+                self.stamps.clear()
+            try:
+                stat = Path(path).stat()
+                self.stamps[path] = f"{stat.st_size}:{stat.st_mtime_ns}"
+            except OSError as error:
+                self.stamps[path] = type(error).__name__
+        return self.stamps[path]
+
+    def _report(self) -> None:
+        self.watch(Progress(done=self.done, total=self.found.items, failed=self.failed, resumed=self.resumed))
+
+    def _summary(self, seconds: float) -> Summary:
+        markers = sorted(self.markers, key=lambda m: m.shard)
+        return Summary(
+            items=sum(m.items for m in markers),
+            kept=sum(m.kept for m in markers),
+            dropped=sum(m.dropped for m in markers),
+            failed=sum(m.failed for m in markers),
+            retryable=sum(m.retryable for m in markers),
+            resumed=self.resumed,
+            calls_paid=self.ledger.paid,
+            calls_recalled=self.ledger.recalled,
+            seconds=seconds,
+            stats=merge(m.stats for m in markers),
+            notes=list(getattr(self.reader, "notes", [])),
+        )
+
+    def _describe(self, source: Mapping[str, Any], *, complete: bool, summary: Summary | None = None) -> None:
+        """Write `run.json`. It holds no times and no call counts: those differ between equal runs."""
+        description: dict[str, Any] = {
+            "format": FORMAT,
+            "complete": complete,
+            "recaption": __version__,
+            "python": platform.python_version(),
+            "packages": _versions(),
+            "input": dict(source),
+            "detected": self.reader.description,
+            "recipe": {"name": self.recipe.name, "digest": self.recipe.digest},
+            "seed": self.options.seed,
+            "limit": self.options.limit,
+            "shard_size": self.options.shard_size,
+        }
+        if summary is not None:
+            counts = ("items", "kept", "dropped", "failed", "retryable")
+            description["counts"] = {name: getattr(summary, name) for name in counts}
+            description["notes"] = list(summary.notes)
+        self.folder.write_text("run.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+
+    def _log(self, summary: Summary) -> None:
+        """Append what equal runs may differ in to the side log."""
+        entry = {
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(summary.seconds, 3),
+            "items": summary.items,
+            "resumed": summary.resumed,
+            "calls_paid": summary.calls_paid,
+            "calls_recalled": summary.calls_recalled,
+        }
+        with (self.folder.root / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry) + "\n")
+
+
+def _work_digest(recipe: Recipe, stages: Sequence[Stage], seed: int) -> str:
+    fingerprints = [stage.fingerprint for stage in stages]
+    return digest_json([FORMAT, recipe.digest, seed, fingerprints])
+
+
+def _limits(policy: ImagePolicy) -> Limits:
+    return Limits(formats=tuple(policy.formats), max_bytes=policy.max_bytes, max_pixels=policy.max_pixels)
+
+
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _settled(folder: RunFolder, marker: Marker) -> Mapping[str, Record | Rejected]:
+    """Return the results of a shard that a retry leaves as they are, by key."""
+    return {
+        item.key: item
+        for item in folder.results(marker.shard)
+        if isinstance(item, Record) or not item.retryable
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,106 @@
+"""The ledger: nothing is paid twice, not by two threads, not after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from recaption.core.errors import BackendError, RunFolderError
+from recaption.datasets.ledger import SqliteLedger
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = SqliteLedger(tmp_path / "ledger" / "calls.sqlite")
+    yield ledger
+    ledger.close()
+
+
+def test_each_key_is_paid_once_and_then_remembered(ledger, tmp_path):
+    asked: list[list[int]] = []
+
+    def call(positions):
+        asked.append(list(positions))
+        return [{"value": p} for p in positions]
+
+    assert ledger.recall(["a", "b", "a"], call) == [{"value": 0}, {"value": 1}, {"value": 0}]
+    assert ledger.recall(["b", "c"], call) == [{"value": 1}, {"value": 1}]
+    assert asked == [[0, 1], [1]]
+    assert (ledger.paid, ledger.recalled) == (3, 2)
+
+    ledger.close()
+    again = SqliteLedger(tmp_path / "ledger" / "calls.sqlite")
+    assert again.recall(["c"], lambda positions: pytest.fail("paid again")) == [{"value": 1}]
+    again.close()
+
+
+def test_none_is_an_answer_like_any_other(ledger):
+    assert ledger.recall(["a"], lambda p: [None]) == [None]
+    assert ledger.recall(["a"], lambda p: pytest.fail("paid again")) == [None]
+
+
+def test_more_keys_than_a_statement_takes(ledger):
+    keys = [str(i) for i in range(1201)]
+    assert ledger.recall(keys, lambda p: list(p)) == list(range(1201))
+    assert ledger.recall(keys, lambda p: pytest.fail("paid again")) == list(range(1201))
+
+
+def test_a_failed_call_is_not_remembered(ledger):
+    def broken(positions):
+        raise BackendError("gone")
+
+    with pytest.raises(BackendError, match="gone"):
+        ledger.recall(["a"], broken)
+    assert ledger.recall(["a"], lambda p: ["now"]) == ["now"]
+
+
+def test_too_few_answers_are_found_out(ledger):
+    with pytest.raises(BackendError, match="2 calls were asked for, 1 answers"):
+        ledger.recall(["a", "b"], lambda p: ["only one"])
+
+
+def test_threads_that_want_the_same_at_once_pay_once(ledger):
+    both_asked = threading.Barrier(8)
+    paid: list[int] = []
+
+    def call(positions):
+        paid.extend(positions)
+        return ["answer"] * len(positions)
+
+    def ask(n: int) -> None:
+        both_asked.wait(10)
+        keys = ["x", "y", "z"] if n % 2 else ["z", "y", "x"]
+        assert ledger.recall(keys, call) == ["answer"] * 3
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(20)
+        assert not t.is_alive()
+    assert len(paid) == 3
+
+
+def test_an_answer_given_survives_a_kill(tmp_path):
+    path = tmp_path / "calls.sqlite"
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom recaption.datasets.ledger import SqliteLedger\n"
+        f"SqliteLedger(Path({str(path)!r})).recall(['a', 'b'], lambda p: [1, 2])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    died = subprocess.run([sys.executable, "-c", code], env=os.environ, check=False)
+    assert died.returncode == -signal.SIGKILL
+    ledger = SqliteLedger(path)
+    assert ledger.recall(["a", "b"], lambda p: pytest.fail("paid again")) == [1, 2]
+    ledger.close()
+
+
+def test_a_damaged_ledger_is_said(tmp_path):
+    path = Path(tmp_path / "calls.sqlite")
+    path.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
+    with pytest.raises(RunFolderError, match="cannot be opened"):
+        SqliteLedger(path)

@@ -1,0 +1,84 @@
+"""The run folder: shards whole or not at all, one run at a time."""
+
+import json
+
+import pytest
+
+from recaption.core.errors import RunFolderError
+from recaption.core.types import Caption, Provenance, Record, Rejected
+from recaption.datasets.run_folder import RunFolder
+
+TEXT = Caption(text="a dog", origin="alt", provenance=Provenance(stage="source"))
+KEPT = Record(key="a", captions=(TEXT,), chosen=TEXT.id)
+DROPPED = Rejected(key="b", stage="select", kind="dropped", reason="no caption")
+FAILED = Rejected(key="c", stage="gather", kind="failed", reason="image: torn", retryable=True, raw="was")
+
+
+def commit(folder: RunFolder, shard: int = 0, results=(KEPT, DROPPED, FAILED)):
+    return folder.commit(shard, results, input_digest="i", work_digest="w", stats={"flags": {"x": 1}})
+
+
+def test_a_shard_comes_back_as_it_was_committed(tmp_path):
+    folder = RunFolder(tmp_path / "out")
+    with folder.locked():
+        marker = commit(folder)
+    assert (marker.items, marker.kept, marker.dropped, marker.failed, marker.retryable) == (3, 1, 1, 1, 1)
+    assert list(folder.results(0)) == [KEPT, DROPPED, FAILED]
+    assert list(folder.records()) == [KEPT]
+    assert folder.marker(0) == marker
+    assert folder.committed() == [marker]
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        folder = RunFolder(tmp_path / name)
+        with folder.locked():
+            commit(folder)
+    for path in ("captions/00000.parquet", "rejects/00000.parquet", "shards/00000.json"):
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_without_rejects_there_is_no_rejects_file_left_from_before(tmp_path):
+    folder = RunFolder(tmp_path / "out")
+    with folder.locked():
+        commit(folder)
+        commit(folder, results=(KEPT,))
+    assert not (tmp_path / "out/rejects/00000.parquet").exists()
+
+
+def test_a_second_run_is_kept_out_and_let_in_later(tmp_path):
+    folder = RunFolder(tmp_path / "out")
+    with folder.locked(), pytest.raises(RunFolderError, match="another run"), RunFolder(folder.root).locked():
+        pass
+    with RunFolder(folder.root).locked():
+        pass
+
+
+def test_a_foreign_folder_is_refused_untouched(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with (
+        pytest.raises(RunFolderError, match=r"not empty and not a run folder .*holiday\.jpg"),
+        RunFolder(tmp_path).locked(),
+    ):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_damaged_marker_is_never_read_as_absent(tmp_path):
+    folder = RunFolder(tmp_path / "out")
+    with folder.locked():
+        commit(folder)
+    (tmp_path / "out/shards/00000.json").write_text('{"shard": 0')
+    with pytest.raises(RunFolderError, match="damaged"):
+        folder.marker(0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "not a run folder"), ("{", "damaged"), (json.dumps({"format": 99}), "format 99")],
+)
+def test_a_folder_that_is_no_run_folder_is_said(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunFolderError, match=message):
+        RunFolder(tmp_path).describe()
