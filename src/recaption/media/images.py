@@ -5,7 +5,6 @@ Every failure is an ImageError with a reason that fits one line.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from recaption.core.digests import digest_bytes
 from recaption.core.errors import ImageError, UserError
 from recaption.core.protocols import Pixels
 from recaption.core.types import Record
+from recaption.media.decode_guards import MeteredBytes, check_scans
 from recaption.media.image_bytes import one_line, read_bytes
 from recaption.media.warning_tap import WarningTap
 
@@ -86,6 +86,8 @@ class Limits:
     max_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
+        if "EPS" in self.formats:
+            raise UserError("EPS cannot be allowed: decoding it would start Ghostscript on hostile files")
         if not 0 < self.max_pixels <= _PILLOW_CEILING:
             raise UserError(f"max_pixels must be between 1 and {_PILLOW_CEILING:,}, not {self.max_pixels:,}")
 
@@ -148,8 +150,10 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Pillow.Image, str]]:
     with _warnings.listen() as messages:
         try:
             formats = (name,) if name else limits.formats
-            with Pillow.open(io.BytesIO(data), formats=formats) as image:
+            with Pillow.open(MeteredBytes(data), formats=formats) as image:
                 _check_size(image.size, limits)
+                if name == "JPEG" and image.fp is not None:
+                    check_scans(data, image.fp.tell(), image.width * image.height)
                 yield image, name or image.format or "unknown"
         except ImageError:
             raise
@@ -227,7 +231,7 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def _over_white(image: Pillow.Image) -> Pillow.Image:
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     white = Pillow.new("RGB", image.size, "white")
     white.paste(image, mask=image.getchannel("A"))
     return white
@@ -281,7 +285,7 @@ class BatchImages:
 
 
 def _value(outcome: Result | ImageError) -> Result:
-    """Return a remembered value, or raise a copy of a remembered error (a raised one keeps its frames alive)."""
+    """Return a remembered value, or raise a copy of a remembered error: raised ones keep frames alive."""
     if isinstance(outcome, ImageError):
         raise ImageError(str(outcome), retryable=outcome.retryable)
     return outcome
