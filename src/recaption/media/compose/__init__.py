@@ -1,0 +1,7 @@
+"""Captions from evidence, without a model: facts, then grammar, then sentences. The words are data (YAML)."""
+
+from recaption.media.compose.facts import Facts, Limits, gather_facts
+from recaption.media.compose.grammar import Language
+from recaption.media.compose.renderer import ASPECTS, Aspect, Draft, render
+
+__all__ = ["ASPECTS", "Aspect", "Draft", "Facts", "Language", "Limits", "gather_facts", "render"]

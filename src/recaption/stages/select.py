@@ -1,0 +1,120 @@
+"""Choose the caption that stands for the record, by rules in order of preference."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import Field
+
+from recaption.core.digests import seed_from
+from recaption.core.protocols import Context
+from recaption.core.types import Caption, Dropped, Kept, Origin, Outcome, Record, Score
+from recaption.recipes.strict import StrictModel
+
+__all__ = ["Condition", "Select"]
+
+_NO_CAPTION = "no caption: nothing came with the image and nothing is known about it"
+
+
+class Condition(StrictModel):
+    """What a caption must be to be preferred; an empty condition fits every caption."""
+
+    origin: Origin | None = None
+    aspect: str | None = None
+    from_stage: str | None = None
+    """Stage that wrote it; a shortened caption counts as written by the stage that wrote the long one."""
+    min_support: float | None = Field(default=None, ge=0)
+    """Least number of things, words and tags stated that evidence supports."""
+    min_triage: float | None = Field(default=None, ge=0, le=1)
+
+    def __str__(self) -> str:
+        stated = [f"{name} {value}" for name, value in self.model_dump(exclude_none=True).items()]
+        return ", ".join(stated).replace("_", " ") or "any caption"
+
+
+_PREFER = (
+    Condition(origin="composed", aspect="dense", min_support=1),
+    Condition(origin="composed", aspect="brief", min_support=1),
+    Condition(origin="alt", min_triage=0.5),
+    Condition(origin="composed"),
+    Condition(from_stage="source"),
+)
+
+
+class Select:
+    """Sets `chosen` to the first caption that meets the first condition any caption meets; the original may win."""
+
+    name = "select"
+    version = "1"
+
+    class Params(StrictModel):
+        """The order of preference."""
+
+        prefer: tuple[Condition, ...] = Field(default=_PREFER, min_length=1)
+        seeded: bool = False
+        """Draw among all captions that meet the condition instead of taking the latest."""
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+
+    def process(self, records: Sequence[Record], context: Context) -> list[Outcome]:
+        """Return every record with its choice; a record that has no text at all is dropped."""
+        return [self._select(record, context.seed) for record in records]
+
+    def _select(self, record: Record, seed: int) -> Outcome:
+        history = {caption.id: caption for caption in record.captions}
+        able = [caption for caption in record.captions if caption.kept and caption.text.strip()]
+        for number, condition in enumerate(self._params.prefer, 1):
+            fitting = [caption for caption in able if _meets(caption, condition, history)]
+            if fitting:
+                return Kept(_chosen(record, self._one_of(fitting, record, seed), f"rule {number}: {condition}"))
+        # No rule fits, yet a record is not lost for want of a good caption: the text it came with stays.
+        for caption in (*record.originals, *reversed(able)):
+            if caption.text.strip():
+                return Kept(_chosen(record, caption, "no rule fits: the text that came with the image stays"))
+        return Dropped(_NO_CAPTION)
+
+    def _one_of(self, fitting: Sequence[Caption], record: Record, seed: int) -> Caption:
+        if self._params.seeded:
+            return fitting[seed_from(seed, record.key, self.name) % len(fitting)]
+        latest = fitting[-1]
+        # A text split into several captions leaves siblings: the first part stands for the whole.
+        return next(c for c in fitting if c.provenance.parents == latest.provenance.parents and _kin(c, latest))
+
+
+def _kin(a: Caption, b: Caption) -> bool:
+    return a is b or (a.provenance.stage == b.provenance.stage == "fit" and a.aspect == b.aspect)
+
+
+def _chosen(record: Record, caption: Caption, reason: str) -> Record:
+    flagged = replace(caption, flags={**caption.flags, "chosen": reason})
+    captions = tuple(flagged if c is caption else c for c in record.captions)
+    return replace(record, captions=captions, chosen=caption.id)
+
+
+def _meets(caption: Caption, condition: Condition, history: dict[str, Caption]) -> bool:
+    if condition.origin and caption.origin != condition.origin:
+        return False
+    if condition.aspect and caption.aspect != condition.aspect:
+        return False
+    line = _line(caption, history)
+    if condition.from_stage and line[-1].provenance.stage != condition.from_stage:
+        return False
+    return _reaches(line, "support", condition.min_support) and _reaches(line, "triage", condition.min_triage)
+
+
+def _line(caption: Caption, history: dict[str, Caption]) -> list[Caption]:
+    """Return the caption and, if it was shortened, the longer ones it comes from."""
+    line = [caption]
+    while line[-1].provenance.stage == "fit" and line[-1].provenance.parents:
+        parent = history.get(line[-1].provenance.parents[0])
+        if parent is None or any(parent is member for member in line):
+            break
+        line.append(parent)
+    return line
+
+
+def _reaches(line: Sequence[Caption], name: str, least: float | None) -> bool:
+    if least is None:
+        return True
+    score: Score | None = next((c.scores[name] for c in line if name in c.scores), None)
+    return score is not None and score.value is not None and score.value >= least
