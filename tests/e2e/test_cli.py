@@ -1,0 +1,251 @@
+"""The command line as a user has it: a process, its exit code, what it prints, what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from benchmarks.kill_resume import PLUGIN, logged, outputs
+
+TEXTS = [
+    "A red bicycle by the wall | Shop",
+    "IMG_2041.JPG",
+    "Teh old lighthouse of Dover!!! buy now",
+    "",
+    "海边的一只狗",
+]
+
+
+def recaption(*arguments: object, cwd: Path | None = None, code: int = 0) -> str:
+    """Run the command line, check its exit code, and return all it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "recaption", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(PLUGIN), "COLUMNS": "200"},
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def add_images(folder: Path, numbers: range) -> None:
+    folder.mkdir(exist_ok=True)
+    for i in numbers:
+        coarse = np.random.default_rng(i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((48, 32)).save(folder / f"photo{i:02d}.png")
+        if TEXTS[i % 5]:
+            (folder / f"photo{i:02d}.txt").write_text(TEXTS[i % 5], encoding="utf-8")
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    folder = tmp_path / "images"
+    add_images(folder, range(10))
+    return folder
+
+
+def rows(out: Path) -> list[dict]:
+    return [
+        row for path in sorted((out / "captions").glob("*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+
+
+def test_a_run_gives_captions_beside_the_originals(images, tmp_path):
+    out = tmp_path / "out"
+    printed = recaption("run", images, out)
+    table = rows(out)
+    assert [r["key"] for r in table] == [f"photo{i:02d}" for i in range(10)]
+    assert [r["original_caption"] for r in table] == [TEXTS[i % 5] or None for i in range(10)]
+    assert all(r["caption"] for r in table)
+    first = table[0]
+    assert first["caption"].startswith("A red bicycle by the wall")
+    assert "Shop" not in first["caption"]
+    assert {"text", "origin", "aspect", "kept", "scores", "flags", "provenance"} <= set(first["captions"][0])
+    assert json.loads((out / "run.json").read_text())["counts"]["kept"] == 10
+    assert "10 of 10" in printed
+    assert "folder" in printed  # what was detected is said
+
+
+def test_a_second_run_does_nothing_and_says_so(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    before = outputs(out)
+    printed = recaption("run", images, out)
+    assert "10 were done before" in printed
+    assert "expert calls made: 0" in printed
+    assert outputs(out) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "paid"),
+    [
+        (["--set", "select.prefer=[{origin: alt}]"], 0),
+        (["--set", "fit.budget=words", "--set", "fit.limit=5"], 0),
+        (["--set", "normalise.rules.urls=false"], 0),
+        (["--seed", "7"], 0),
+    ],
+    ids=["last stage", "budget", "one rule", "seed"],
+)
+def test_a_change_further_down_pays_for_no_call_again(images, tmp_path, change, paid):
+    out, log = tmp_path / "out", tmp_path / "calls.log"
+    counting = ["--expert", "counting", "--set", f"gather.experts.counting.log={log}"]
+    recaption("run", images, out, *counting)
+    assert len(logged(log)) == 10
+    recaption("run", images, out, *counting, *change)
+    assert len(logged(log)) == 10 + paid
+    add_images(images, range(10, 13))
+    recaption("run", images, out, *counting, *change)
+    assert len(logged(log)) == 13 + paid
+    assert len(rows(out)) == 13
+
+
+def test_what_cannot_be_read_is_rejected_with_a_reason_and_can_be_retried(images, tmp_path):
+    out = tmp_path / "out"
+    torn = images / "photo03.png"
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[: len(whole) // 2])
+    (images / "photo04.png").write_bytes(b"<html>404</html>")
+    printed = recaption("run", images, out, "--max-failed", "0.1", code=3)
+    assert "8 of 10" in printed
+    assert "2 of 10 records failed" in printed
+    rejects = pq.read_table(out / "rejects" / "00000.parquet").to_pylist()
+    assert [(r["key"], r["stage"], r["kind"]) for r in rejects] == [
+        ("photo03", "gather", "failed"),
+        ("photo04", "gather", "failed"),
+    ]
+    assert all(r["reason"] for r in rejects)
+    assert "sound" in recaption("verify", out)
+    assert "photo03: failed at stage 'gather'" in recaption("explain", out, "photo03")
+    torn.write_bytes(whole)
+    recaption("run", images, out, "--max-failed", "0.1")
+    assert len(rows(out)) == 9
+
+
+def test_retry_does_again_what_may_be_retried_and_nothing_else(images, tmp_path):
+    table = tmp_path / "table.csv"
+    lines = [f"{i},images/photo{i:02d}.png,Photo number {i} of a lighthouse" for i in range(10)]
+    table.write_text("\n".join(["key,image_path,caption", *lines, "late,images/late.png,Comes later"]) + "\n")
+    out, log = tmp_path / "out", tmp_path / "calls.log"
+    counting = ["--expert", "counting", "--set", f"gather.experts.counting.log={log}"]
+    printed = recaption("run", table, out, *counting)
+    assert "1 may be tried again" in printed
+    add_images(images, range(42, 43))
+    (images / "photo42.png").rename(images / "late.png")
+    recaption("retry", out)
+    assert [r["key"] for r in rows(out)] == [*map(str, range(10)), "late"]
+    assert len(logged(log)) == 11
+    assert "sound" in recaption("verify", out)
+
+
+def test_explain_tells_the_whole_chain(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    told = recaption("explain", out, "photo02")
+    assert "came with the data" in told
+    assert "Teh old lighthouse of Dover!!! buy now" in told
+    assert "by normalise from" in told
+    assert "chosen" in told
+    assert "photo02" in recaption("explain", out, "photo2", code=2)
+
+
+def test_verify_finds_damage(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    path = out / "captions" / "00000.parquet"
+    path.write_bytes(path.read_bytes()[:-7])
+    assert "digest differs" in recaption("verify", out, code=3)
+
+
+def test_a_dry_run_writes_nothing(images, tmp_path):
+    printed = recaption("run", images, tmp_path / "out", "--dry-run")
+    assert "10 items" in printed
+    assert "at most 10 expert calls" in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "rule"], "Did you mean 'rules'"),
+        (["--set", "fit.budgit=clip77"], "Did you mean 'budget'"),
+        (["--set", "fit.budget=clip7"], "clip77"),
+        (["--expert", "ocrr"], "ocr"),
+        (["--format", "foldr"], "folder"),
+        (["--set", "nonsense"], "NAME=VALUE"),
+        (["--limit", "0"], "limit"),
+    ],
+)
+def test_wrong_use_is_one_clear_message_and_exit_code_2(images, tmp_path, arguments, message):
+    printed = recaption("run", images, tmp_path / "out", *arguments, code=2)
+    assert message in printed
+    assert not (tmp_path / "out" / "captions").exists() or not rows(tmp_path / "out")
+
+
+def test_an_input_that_is_not_there_is_said(tmp_path):
+    assert "nowhere" in recaption("run", tmp_path / "nowhere", tmp_path / "out", code=2)
+
+
+def test_an_empty_input_is_not_a_success(tmp_path):
+    (tmp_path / "empty").mkdir()
+    recaption("run", tmp_path / "empty", tmp_path / "out", code=2)
+
+
+def test_a_limit_and_two_shard_sizes_give_the_same_captions(images, tmp_path):
+    recaption("run", images, tmp_path / "one", "--limit", "7", "--shard-size", "3", "--batch-size", "2")
+    recaption("run", images, tmp_path / "two", "--limit", "7", "--shard-size", "5", "--workers", "3")
+    assert len(rows(tmp_path / "one")) == 7
+    assert rows(tmp_path / "one") == rows(tmp_path / "two")
+
+
+def test_a_smaller_input_leaves_no_stale_shard(images, tmp_path):
+    recaption("run", images, tmp_path / "out", "--shard-size", "3")
+    recaption("run", images, tmp_path / "out", "--shard-size", "3", "--limit", "4")
+    assert len(rows(tmp_path / "out")) == 4
+    assert "sound" in recaption("verify", tmp_path / "out")
+
+
+def test_a_run_folder_is_an_input_too(images, tmp_path):
+    recaption("run", images, tmp_path / "one")
+    recaption("run", tmp_path / "one", tmp_path / "two", "--recipe", "text")
+    assert [r["original_caption"] for r in rows(tmp_path / "two")] == [TEXTS[i % 5] or None for i in range(10)]
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl", "sidecar", "webdataset", "imagefolder", "coco"])
+def test_every_format_is_exported(images, tmp_path, format):
+    recaption("run", images, tmp_path / "out")
+    suffix = {"parquet": ".parquet", "jsonl": ".jsonl", "coco": ".json"}.get(format, "")
+    target = tmp_path / f"exported{suffix}"
+    assert "written: 10" in recaption("export", tmp_path / "out", target, "--format", format)
+    assert target.exists()
+
+
+def test_recipes_are_listed_and_shown(tmp_path):
+    assert "rules" in recaption("recipes")
+    shown = recaption("recipes", "rules")
+    (tmp_path / "copy.yaml").write_text(shown)
+    assert recaption("recipes", tmp_path / "copy.yaml")
+
+
+def test_doctor_names_every_library():
+    printed = recaption("doctor", "--recipe", "rules")
+    assert "pyarrow" in printed
+    assert "recipe rules: ready" in printed
+
+
+def test_version():
+    assert recaption("--version").startswith("recaption ")
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    code = "import sys, recaption.cli; print(sorted({'numpy', 'pyarrow', 'PIL', 'ftfy', 'yaml'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
