@@ -70,8 +70,7 @@ class Size(StrictModel):
 class Background(StrictModel):
     """What fills the picture, and how a caption says so."""
 
-    preposition: str
-    phrase: str
+    phrases: list[str]
     also: list[str]
 
 

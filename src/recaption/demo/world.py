@@ -12,11 +12,13 @@ from recaption.core.errors import DataError
 from recaption.core.types import Box, JsonValue
 from recaption.demo.vocabulary import Vocabulary, drawings, vocabulary
 
-__all__ = ["Scene", "Sign", "Thing", "sample_scene", "sample_scenes"]
+__all__ = ["WORLD_VERSION", "Scene", "Sign", "Thing", "sample_scene", "sample_scenes"]
 
 T = TypeVar("T")
 VARIANTS = 64
 """How many looks a background has, counting flips and brightness."""
+WORLD_VERSION = 1
+"""Raised whenever the same seed gives other scenes or other pictures."""
 SIGN_HEIGHT = (0.13, 0.155)
 MARGIN = 0.015
 

@@ -1,0 +1,137 @@
+"""Two captions of each scene, counted fact by fact."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recaption.demo.claims import FACT_KINDS, FactKind
+from recaption.demo.facts import Verdict, judge
+from recaption.demo.world import Scene
+
+__all__ = ["FactTable", "Side", "Tally", "fact_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts over captions, of one kind of fact or of all.
+
+    Precision is over mentions: `supported` of `supported + contradicted`; `unknown` mentions count for neither.
+    Recall is over the scenes' facts: `stated` of `facts`. Counts and relations follow from the other facts, so
+    they have a precision but no recall.
+    """
+
+    supported: int = 0
+    contradicted: int = 0
+    unknown: int = 0
+    stated: int = 0
+    facts: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Return the share of decided mentions that hold; None if there are none."""
+        return _share(self.supported, self.supported + self.contradicted)
+
+    @property
+    def recall(self) -> float | None:
+        """Return the share of facts that are stated; None if there are none."""
+        return _share(self.stated, self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One set of captions: tallies by kind and over all, and how many captions are right."""
+
+    by_kind: dict[FactKind, Tally]
+    total: Tally
+    captions: int
+    fully_correct: int
+    """Captions that claim something and nothing wrong."""
+    silent: int
+    """Captions that claim nothing that can be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactTable:
+    """The captions before and after, over the same scenes."""
+
+    before: Side
+    after: Side
+
+    def rows(self) -> list[list[str]]:
+        """Return the table as text, the header first; every share stands with its denominator."""
+        rows = [["fact", "right before", "right after", "stated before", "stated after"]]
+        rows += [[kind, *_cells(self.before.by_kind[kind], self.after.by_kind[kind])] for kind in FACT_KINDS]
+        rows.append(["all", *_cells(self.before.total, self.after.total)])
+        for label, field in (
+            ("captions fully correct", "fully_correct"),
+            ("captions that say nothing", "silent"),
+        ):
+            shares = [_percent(getattr(side, field), side.captions) for side in (self.before, self.after)]
+            rows.append([label, *shares, "", ""])
+        return rows
+
+
+def fact_table(pairs: Iterable[tuple[Scene, str, str]]) -> FactTable:
+    """Judge (scene, caption before, caption after) triples and return the counts, added over all scenes."""
+    before, after = _Counter(), _Counter()
+    for scene, old, new in pairs:
+        before.add(judge(old, scene))
+        after.add(judge(new, scene))
+    return FactTable(before.side(), after.side())
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[FactKind, str]] = Counter()
+        self._captions: Counter[str] = Counter()
+
+    def add(self, verdict: Verdict) -> None:
+        groups = {
+            "supported": verdict.supported,
+            "contradicted": verdict.contradicted,
+            "unknown": verdict.unknown,
+            "stated": verdict.covered,
+            "facts": verdict.facts,
+        }
+        for name, facts in groups.items():
+            self._counts.update((fact.kind, name) for fact in facts)
+        self._captions["all"] += 1
+        self._captions["fully correct"] += verdict.fully_correct
+        self._captions["silent"] += verdict.precision is None
+
+    def side(self) -> Side:
+        by_kind = {kind: self._tally([kind]) for kind in FACT_KINDS}
+        captions = self._captions
+        return Side(
+            by_kind,
+            self._tally(FACT_KINDS),
+            captions["all"],
+            captions["fully correct"],
+            captions["silent"],
+        )
+
+    def _tally(self, kinds: Iterable[FactKind]) -> Tally:
+        wanted = list(kinds)
+        return Tally(
+            *(
+                sum(self._counts[kind, name] for kind in wanted)
+                for name in ("supported", "contradicted", "unknown", "stated", "facts")
+            )
+        )
+
+
+def _cells(before: Tally, after: Tally) -> list[str]:
+    return [
+        _percent(before.supported, before.supported + before.contradicted),
+        _percent(after.supported, after.supported + after.contradicted),
+        _percent(before.stated, before.facts),
+        _percent(after.stated, after.facts),
+    ]
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} % of {whole:,}" if whole else "–"
