@@ -4,8 +4,10 @@ Order of every write: temp file in the same folder → fsync of the file → ren
 After a kill or a power cut the file is the old one or the new one, never half of either.
 """
 
+import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +15,16 @@ from typing import IO
 
 from recaption.core.errors import RunFolderError
 
-__all__ = ["PART_SUFFIX", "remove_stale_parts", "sync_folder", "write_atomic", "write_atomic_stream"]
+__all__ = [
+    "PART_SUFFIX",
+    "check_new",
+    "make_folder",
+    "remove_stale_parts",
+    "staged_folder",
+    "sync_folder",
+    "write_atomic",
+    "write_atomic_stream",
+]
 
 PART_SUFFIX = ".recaption.part"
 """Ends the name of every unfinished file of ours; long enough not to be anybody else's."""
@@ -58,6 +69,61 @@ def write_atomic_stream(path: Path, *, sync_parent: bool = True) -> Iterator[IO[
         raise _cannot("write", path, error) from error
 
 
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside `target` that becomes `target` when the block ends; nobody sees half of it.
+
+    What a killed run left of it is removed at the next attempt; a block that raises leaves nothing.
+
+    Raises:
+        RunFolderError: `target` exists and is not an empty folder, another process is writing it, or an OSError.
+    """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a link that is the target
+    check_new(target)
+    stage = target.parent / f".{target.name}{PART_SUFFIX}"
+    make_folder(stage)
+    try:
+        descriptor = os.open(stage, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _lock(descriptor, target)
+            _empty(stage)
+            try:
+                yield stage
+                for folder, _, _ in os.walk(stage):
+                    sync_folder(Path(folder))
+                stage.replace(target)
+            except BaseException:
+                shutil.rmtree(stage, ignore_errors=True)
+                raise
+            sync_folder(target.parent)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _cannot("write", target, error) from error
+
+
+def check_new(target: Path) -> None:
+    """Refuse to write over anything.
+
+    Raises:
+        RunFolderError: There is a file, or a folder that is not empty.
+    """
+    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+        raise RunFolderError(f"{target} is already there. Name a new one, or move it away first.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if they are not there.
+
+    Raises:
+        RunFolderError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot("make", folder, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: what was renamed or removed stays so after a power cut.
 
@@ -89,6 +155,23 @@ def remove_stale_parts(folder: Path) -> int:
     except OSError as error:
         raise _cannot("clean", folder, error) from error
     return len(stale)
+
+
+def _lock(descriptor: int, target: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunFolderError(
+            f"another process is writing {target}. Wait for it, or name another folder."
+        ) from error
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _cannot(verb: str, path: Path, error: OSError) -> RunFolderError:
