@@ -1,0 +1,1 @@
+"""Readers: whatever people have, as records. Start with `recaption.datasets.detect.open_dataset`."""
