@@ -39,7 +39,7 @@ class CocoWriter:
         all_captions: bool = False
         """One annotation for every kept caption, the chosen one first."""
         instances: bool = False
-        """Also write `instances.json` (or `NAME.instances.json`) from the evidence that has boxes."""
+        """Also write `instances.json` (`instances_X.json` for `captions_X.json`) from the objects that have boxes."""
         overwrite: bool = False
         """Replace the file that is there; a folder is never replaced."""
 
@@ -54,7 +54,8 @@ class CocoWriter:
         """
         if target.suffix.lower() == ".json":
             make_folder(target.parent)
-            boxes = target.with_suffix(".instances.json")
+            named = target.name.replace("captions", "instances")
+            boxes = target.with_name(named if named != target.name else f"instances_{target.name}")
             for path in (target, boxes) if self.params.instances else (target,):
                 if not self.params.overwrite:
                     check_new(path)
@@ -109,14 +110,14 @@ _PLACE: Final = ("id", "file_name", "width", "height")
 def _image_entry(record: Record, number: int, named: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"id": number, **named, "key": record.key}
     row["original_captions"] = [caption.text for caption in record.originals]
-    if record.image is not None and record.image.url is not None:
+    if record.image is not None and record.image.url is not None and "coco_url" not in record.metadata:
         row["coco_url"] = record.image.url
     return with_metadata(row, record.metadata)
 
 
 def _named(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] | str:
     """Return the file name an image goes by where its file stays where it is."""
-    if given.claim(f"key\0{record.key}") is None:
+    if not given.is_new(record.key):
         return "duplicate_key"
     image = record.image
     name = relative_path(record.key).as_posix()
@@ -195,12 +196,18 @@ class _Document:
 
     def add_boxes(self, record: Record, image_id: int, after: int) -> int:
         """Add an annotation for each thing with a box; return how many."""
-        things = [(e.label, e.box) for e in record.evidence if e.kind == "object" and e.box is not None]
-        for number, (label, box) in enumerate(things, start=after + 1):
-            category = self._categories.setdefault(label, len(self._categories) + 1)
-            place = {"bbox": [box.left, box.top, box.width, box.height], "area": box.area, "iscrowd": 0}
-            self.add("annotations", {"id": number, "image_id": image_id, "category_id": category, **place})
-        return len(things)
+        count = 0
+        for thing in record.evidence:
+            box = thing.box
+            if thing.kind != "object" or box is None:
+                continue
+            count += 1
+            category = self._categories.setdefault(thing.label, len(self._categories) + 1)
+            place = {"bbox": [box.left, box.top, box.width, box.height], "area": box.area}
+            crowd = {"iscrowd": int(thing.attributes.get("iscrowd") is True)}
+            ids = {"id": after + count, "image_id": image_id, "category_id": category}
+            self.add("annotations", {**ids, **place, **crowd})
+        return count
 
     def categories(self) -> list[dict[str, Any]]:
         return [{"id": number, "name": label} for label, number in self._categories.items()]

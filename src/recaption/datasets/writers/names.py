@@ -28,8 +28,12 @@ class GivenNames:
     def __init__(self) -> None:
         self._given: set[int] = set()
 
+    def is_new(self, key: str) -> bool:
+        """Return whether a key comes for the first time, and remember it."""
+        return self.claim(f"\0{key}") is not None  # no file name holds a NUL, so keys and names do not meet
+
     def claim(self, *wishes: str) -> str | None:
-        """Return the first wish that nobody has; None where all are taken, as when a key comes twice."""
+        """Return the first wish that nobody has, and remember it; None where all are taken."""
         for wish in wishes:
             short = int(digest_text(wish)[:16], 16)
             if short not in self._given:
@@ -42,8 +46,7 @@ def stem(key: str) -> str:
     """Return a key as a name of letters, digits, `_`, `-` and at most one `~`: no dots, at most `MAX_STEM` long."""
     if len(key) <= MAX_STEM and _STEM.fullmatch(key):
         return key
-    shown = _NOT_STEM.sub("-", key).strip("-")[: MAX_STEM - 17]
-    return f"{shown}~{digest_text(key)[:16]}"
+    return _marked(key)
 
 
 def image_name(key: str, extension: str, keeps_extension: bool, given: GivenNames) -> str | None:
@@ -53,15 +56,22 @@ def image_name(key: str, extension: str, keeps_extension: bool, given: GivenName
         extension: Of what the bytes are, without a dot.
         keeps_extension: Whether the extension that the key ends in says so too.
     """
-    hashed = stem(f"{key}/")  # a slash is never fit, so this is always the marked form
+    if not given.is_new(key):
+        return None
+    plain = f"{stem(key)}.{extension}"
     if keeps_extension and len(key) <= MAX_STEM and _FILE.fullmatch(key):
-        return given.claim(key, f"{hashed}.{extension}")
-    return given.claim(f"{stem(key)}.{extension}", f"{hashed}.{extension}")
+        plain = key
+    return given.claim(plain, f"{_marked(key)}.{extension}")
 
 
 def relative_path(key: str) -> PurePosixPath:
     """Return a key as a path that stays below its folder, in any case: no `..`, no root, no endless names."""
     return PurePosixPath(*(_segment(part) for part in key.split("/")))
+
+
+def _marked(key: str) -> str:
+    shown = _NOT_STEM.sub("-", key).strip("-")[: MAX_STEM - 17]
+    return f"{shown}~{digest_text(key)[:16]}"
 
 
 def _segment(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from recaption.core.digests import digest_text
 from recaption.core.errors import ImageError, RunFolderError
 from recaption.core.types import Image, Record
 from recaption.datasets.atomic import make_folder, remove_stale_parts, sync_folder, write_atomic
@@ -103,18 +104,20 @@ class SidecarWriter:
         if image is None or image.path is None or image.offset is not None or image.row is not None:
             return "no_file"
         path = Path(os.path.abspath(image.path))  # noqa: PTH100 - beside the link, not beside what it links to
-        name = self._claimed(_without_image_extension(str(path)), str(path), given)
+        name = self._claimed(str(path), given)
         return "duplicate_key" if name is None else Path(name)
 
     def _below(self, record: Record, target: Path, given: GivenNames) -> Path | str:
-        path = relative_path(record.key).as_posix()
-        name = self._claimed(_without_image_extension(path), path, given)
+        name = self._claimed(relative_path(record.key).as_posix(), given)
         return "duplicate_key" if name is None else target / name
 
-    def _claimed(self, bare: str, full: str, given: GivenNames) -> str | None:
-        """Return `b.txt`, or `b.png.txt` where `b.jpg` has taken that; None where both are taken."""
-        extension = self.params.extension
-        return given.claim(f"{bare}.{extension}", f"{full}.{extension}")
+    def _claimed(self, image: str, given: GivenNames) -> str | None:
+        """Return `b.txt`, or `b.png.txt` where `b.jpg` has taken that; None where the image came before."""
+        if not given.is_new(image):
+            return None
+        bare, extension = _without_image_extension(image), self.params.extension
+        marked = f"{bare}~{digest_text(image)[:16]}"
+        return given.claim(*(f"{name}.{extension}" for name in (bare, image, marked)))
 
     def _write_text(self, path: Path, text: str) -> str:
         before = _content(path)
@@ -184,9 +187,10 @@ def _write_image(record: Record, sidecar: Path, given: GivenNames) -> str | None
     folder = sidecar.parent
     path = given.claim(str(folder / short), str(folder / f"{sidecar.stem}.{extension}"))
     if path is None:
-        return "duplicate_key"
+        return "conflicting_image"
     there = Path(path)
     if not there.exists():
         write_atomic(there, image.data, sync_parent=False)
         return None
-    return None if there.read_bytes() == image.data else "conflicting_image"
+    same_size = there.is_file() and there.stat().st_size == len(image.data)
+    return None if same_size and there.read_bytes() == image.data else "conflicting_image"

@@ -66,7 +66,8 @@ class JsonlWriter:
     """Writes one JSON object a line. `target` is the file, or a folder that gets `captions.jsonl`.
 
     `caption` is the text that stands for the record, `image` a path, an address or a `data:` address; source columns
-    stand beside them under their own names, with underscores behind a name that is taken.
+    stand beside them under their own names, with underscores behind a name that is taken. Embed small images only:
+    our own reader, like many, refuses a line over 4 MB.
     """
 
     Params = TableParams
