@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Final, Literal
 
 import yaml
 
 from recaption.core.types import Box
 
 __all__ = [
+    "INVERSE",
     "Place",
     "Relation",
     "fills",
@@ -24,7 +25,17 @@ __all__ = [
     "shared_width",
 ]
 
-Relation = Literal["left_of", "right_of", "above", "below", "on", "in_front_of"]
+Relation = Literal["on", "under", "in_front_of", "behind", "above", "below", "left_of", "right_of"]
+INVERSE: Final[Mapping[Relation, Relation]] = {
+    "on": "under",
+    "under": "on",
+    "in_front_of": "behind",
+    "behind": "in_front_of",
+    "above": "below",
+    "below": "above",
+    "left_of": "right_of",
+    "right_of": "left_of",
+}
 Place = Literal["left", "centre", "right"]
 
 
@@ -78,25 +89,43 @@ def hull(boxes: Sequence[Box]) -> Box:
 
 def relations(a: Box, b: Box) -> tuple[Relation, ...]:
     """Return every relation of a to b that the boxes support, the most telling first."""
-    tests: tuple[tuple[Relation, bool], ...] = (
-        ("on", _on(a, b)),
-        ("in_front_of", _in_front_of(a, b)),
-        ("above", _above(a, b)),
-        ("below", _above(b, a)),
-        ("left_of", _left_of(a, b)),
-        ("right_of", _left_of(b, a)),
-    )
-    return tuple(name for name, holds in tests if holds)
+    found: list[Relation] = []
+    if _on(a, b):
+        found.append("on")
+    if _on(b, a):
+        found.append("under")
+    if _in_front_of(a, b):
+        found.append("in_front_of")
+    if _in_front_of(b, a):
+        found.append("behind")
+    if _above(a, b):
+        found.append("above")
+    if _above(b, a):
+        found.append("below")
+    if _left_of(a, b):
+        found.append("left_of")
+    if _left_of(b, a):
+        found.append("right_of")
+    return tuple(found)
+
+
+# Each test begins with a comparison of edges that rules most pairs out before any limit is looked up.
 
 
 def _left_of(a: Box, b: Box) -> bool:
+    if a.right >= b.right:
+        return False
     limits = _limits()["beside"]
     if a.right - b.left > limits["max_intrusion"] * min(a.width, b.width):
         return False
-    return shared_height(a, b) >= limits["min_shared_height"] * min(a.height, b.height)
+    if shared_height(a, b) < limits["min_shared_height"] * min(a.height, b.height):
+        return False
+    return max(a.area, b.area) <= limits["max_area_ratio"] * min(a.area, b.area)
 
 
 def _above(a: Box, b: Box) -> bool:
+    if a.bottom >= b.bottom:
+        return False
     limits = _limits()["above"]
     if a.bottom - b.top > limits["max_intrusion"] * min(a.height, b.height):
         return False
@@ -104,15 +133,18 @@ def _above(a: Box, b: Box) -> bool:
 
 
 def _on(a: Box, b: Box) -> bool:
+    if a.bottom >= b.bottom or a.top >= b.top:
+        return False
     limits = _limits()["on"]
-    foot = (a.bottom - b.top) / b.height
-    if not limits["highest_foot"] <= foot <= limits["lowest_foot"] or a.top >= b.top:
+    if not limits["highest_foot"] <= (a.bottom - b.top) / b.height <= limits["lowest_foot"]:
         return False
     wide_enough = a.width <= limits["max_width_ratio"] * b.width
     return wide_enough and shared_width(a, b) >= limits["min_shared_width"] * a.width
 
 
 def _in_front_of(a: Box, b: Box) -> bool:
+    if a.bottom <= b.bottom:
+        return False
     limits = _limits()["in_front_of"]
     if a.bottom - b.bottom < limits["min_lower"] * b.height or a.area < limits["min_area_ratio"] * b.area:
         return False
@@ -120,11 +152,17 @@ def _in_front_of(a: Box, b: Box) -> bool:
     return both >= limits["min_overlap"] * min(a.area, b.area) and both <= limits["max_inside"] * b.area
 
 
-def place(box: Box, size: tuple[int, int]) -> Place:
-    """Return the part of the picture the middle of a box lies in; `size` is (width, height) in pixels."""
-    edge = _limits()["place"]["near_edge"] * size[0]
-    x, _ = box.centre
-    return "left" if x < edge else "right" if x > size[0] - edge else "centre"
+def place(box: Box, size: tuple[int, int]) -> Place | None:
+    """Return the part of the picture the middle of a box lies in, None for high up or low down in between.
+
+    Args:
+        size: Width and height of the picture in pixels.
+    """
+    limits, (x, y) = _limits()["place"], box.centre
+    edge = limits["near_edge"] * size[0]
+    if edge <= x <= size[0] - edge:
+        return "centre" if abs(y - size[1] / 2) * 2 <= limits["middle"] * size[1] else None
+    return "left" if x < edge else "right"
 
 
 def fills(box: Box, size: tuple[int, int]) -> bool:

@@ -21,6 +21,7 @@ class Compose:
 
     name = "compose"
     version = "1"
+    fingerprint = ""
 
     class Params(StrictModel):
         """What to write."""
@@ -92,6 +93,9 @@ class Compose:
     def _language(self, record: Record, alt: Caption | None) -> Language | None:
         if self._params.language != "auto":
             return self._params.language
+        flagged = alt.flags.get("language") if alt else None
+        if flagged and flagged not in ("en", "zh", "latin"):
+            return None
         text = alt.text if alt else record.original_text
         return language_by_script(text) if text else "en"
 

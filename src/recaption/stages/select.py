@@ -45,6 +45,7 @@ class Select:
 
     name = "select"
     version = "1"
+    fingerprint = ""
 
     class Params(StrictModel):
         """The order of preference."""

@@ -1,24 +1,28 @@
 """From evidence to facts that may be stated: merged over sources, thresholded, counted, in order of importance."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Any, Final
-
-import yaml
+from functools import partial
+from typing import Final
 
 from recaption.core.types import Box, Evidence, JsonValue
 from recaption.media import layout
+from recaption.media.compose.data import clean_label, load_data
+from recaption.media.compose.quotes import Quote, quotes_of
 
-__all__ = ["Facts", "Group", "Limits", "Quote", "Thing", "gather_facts", "load_data", "split_by_look"]
+__all__ = [
+    "Facts",
+    "Group",
+    "Limits",
+    "PixelFact",
+    "Thing",
+    "gather_facts",
+    "split_by_look",
+]
 
 _MAX_ITEMS: Final = 500
-_MAX_LABEL_CHARACTERS: Final = 60
 _MAX_ADJECTIVE_CHARACTERS: Final = 24
-_NOT_LABEL = re.compile(r"[^\w&'’-]+|_")
 _ADJECTIVE = re.compile(r"[^\W\d_]+(?:[ -][^\W\d_]+)*")
 
 
@@ -62,36 +66,32 @@ class Group:
     weight: float
     unsure: int = 0
     """How many more were seen below the threshold: they are not stated, but make the count vague."""
+    count: int = field(init=False)
+    crowd: bool = field(init=False)
+    indices: tuple[int, ...] = field(init=False)
+    boxes: tuple[Box, ...] = field(init=False)
 
-    @property
-    def count(self) -> int:
-        return len(self.things)
-
-    @property
-    def crowd(self) -> bool:
-        return any(thing.crowd for thing in self.things)
+    def __post_init__(self) -> None:
+        # Asked for many times by every sentence, hence worked out once.
+        fill = partial(object.__setattr__, self)
+        fill("count", len(self.things))
+        fill("crowd", any(thing.crowd for thing in self.things))
+        fill("indices", tuple([i for thing in self.things for i in thing.indices]))
+        fill("boxes", tuple([thing.box for thing in self.things if thing.box]))
 
     @property
     def exact(self) -> bool:
         """True when the number of things is known."""
         return not self.crowd and not self.unsure
 
-    @property
-    def indices(self) -> tuple[int, ...]:
-        return tuple(i for thing in self.things for i in thing.indices)
-
-    @property
-    def boxes(self) -> tuple[Box, ...]:
-        return tuple(thing.box for thing in self.things if thing.box)
-
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """Words read in the picture; `on` is the label of the thing that bears them, if one does."""
+class PixelFact:
+    """What the pixels show as a whole: `brightness`, `greyscale` or `colour`, with what they are found to be."""
 
-    text: str
+    name: str
+    values: tuple[str, ...]
     indices: tuple[int, ...]
-    on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,8 @@ class Facts:
     background: tuple[str, int] | None = None
     """Label and position in the evidence."""
     tags: tuple[tuple[str, int], ...] = ()
-    pixels: tuple[tuple[str, str, int], ...] = ()
-    """Name, value and position of each pixel fact: (`brightness`, `dark`, 4)."""
+    pixels: tuple["PixelFact", ...] = ()
     size: tuple[int, int] | None = None
-
-
-@cache
-def load_data(name: str) -> dict[str, Any]:
-    """Return a data file of this package. The result is shared: read it only."""
-    text = files("recaption.media.compose").joinpath(name).read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
-    return data
 
 
 def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, limits: Limits) -> Facts:
@@ -123,7 +114,7 @@ def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, lim
     words: list[tuple[int, Evidence]] = []
     tags: list[tuple[str, int]] = []
     background: tuple[str, int] | None = None
-    pixels: list[tuple[str, str, int]] = []
+    pixels: list[tuple[int, Evidence]] = []
     for index, item in enumerate(evidence[:_MAX_ITEMS]):
         label = clean_label(item.label) if item.kind != "text" else ""
         sure = _belief(item, limits)
@@ -141,17 +132,18 @@ def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, lim
             elif not named:
                 tags.append((label, index))
         elif item.kind == "pixel" and label:
-            pixels.extend((name, value, index) for name, value in _pixel(item, label))
+            pixels.append((index, item))
     everything = [thing for group in things.values() for thing in group]
+    bearers = [(thing.label, thing.box) for thing in everything if thing.box]
     frame = _frame(everything, size)
     groups = [_group(label, tuple(group), unsure.get(label, 0), frame) for label, group in things.items()]
     groups.sort(key=lambda group: -group.weight)
     return Facts(
         groups=tuple(groups),
-        quotes=tuple(_quotes(words, everything, limits)),
+        quotes=tuple(quotes_of(words, bearers, limits.max_quotes, limits.max_quote_characters)),
         background=background,
         tags=tuple(dict(reversed(tags)).items()) if tags else (),
-        pixels=tuple(pixels),
+        pixels=tuple(_pixel_facts(pixels)),
         size=size,
     )
 
@@ -169,15 +161,6 @@ def split_by_look(group: Group) -> list[Group]:
     return parts
 
 
-@lru_cache(maxsize=4096)
-def clean_label(label: str) -> str:
-    """Return a label as plain words, empty if it is too long to be one."""
-    if len(label) > 4 * _MAX_LABEL_CHARACTERS:
-        return ""
-    words = _NOT_LABEL.sub(" ", unicodedata.normalize("NFC", label)).strip(" -'’&")
-    return " ".join(words.split()) if len(words) <= _MAX_LABEL_CHARACTERS else ""
-
-
 def _belief(item: Evidence, limits: Limits) -> float:
     """Return the score over the source's threshold; 1 for sources that give none."""
     if item.score is None:
@@ -190,21 +173,24 @@ def _belief(item: Evidence, limits: Limits) -> float:
 
 
 def _thing(item: Evidence, label: str, index: int) -> Thing:
-    crowd = any(item.attributes.get(key) in (True, 1) for key in load_data("facts.yaml")["crowd_keys"])
     score = 1.0 if item.score is None else item.score
+    if not item.attributes:
+        return Thing(label, item.box, score, frozenset((item.source,)), (index,), ())
+    crowd = any(item.attributes.get(key) in (True, 1) for key in load_data("facts.yaml")["crowd_keys"])
     look = tuple(_look(item.attributes, label))
     return Thing(label, item.box, score, frozenset((item.source,)), (index,), look, crowd)
 
 
 def _look(attributes: Mapping[str, JsonValue], label: str) -> Iterator[tuple[str, str]]:
-    if not attributes:
-        return
     data = load_data("facts.yaml")
     for kind, names in data["attributes"].items():
         for name in names:
             adjective = _adjective(attributes.get(name))
             if adjective and adjective not in data["silent"] and adjective not in label.lower().split():
-                yield kind, adjective
+                is_pattern = (
+                    kind == "material" and adjective in data["patterns"] and "texture" not in attributes
+                )
+                yield "texture" if is_pattern else kind, adjective
                 break
 
 
@@ -274,68 +260,21 @@ def _background(item: Evidence, label: str) -> str | None:
     )
 
 
-def _pixel(item: Evidence, label: str) -> Iterator[tuple[str, str]]:
-    value = item.attributes.get("value", item.attributes.get("name"))
-    yield label.lower(), str(value).lower()[:_MAX_ADJECTIVE_CHARACTERS] if value is not None else "true"
-
-
-def _quotes(words: Sequence[tuple[int, Evidence]], things: Sequence[Thing], limits: Limits) -> Iterator[Quote]:
-    """Yield the words in reading order, lines of one block together."""
-    readable = [(index, item, text) for index, item in words if (text := clean_quote(item.label))]
-    blocks: list[list[tuple[int, Evidence, str]]] = []
-    for entry in _in_order(readable):
-        if blocks and _continues(blocks[-1][-1][1], entry[1]):
-            blocks[-1].append(entry)
-        else:
-            blocks.append([entry])
-    for block in blocks[: limits.max_quotes]:
-        text = _shortened(" ".join(text for _, _, text in block), limits.max_quote_characters)
-        yield Quote(text, tuple(index for index, _, _ in block), _bearer(block[0][1], things))
-
-
-def clean_quote(text: str) -> str:
-    """Return words read in a picture as one harmless line: no control characters, inner double quotes made single."""
-    kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[:2000])
-    return " ".join(re.sub(r"[\"“”„«»「」『』]", "'", kept).split())
-
-
-def _shortened(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    cut = text[:most]
-    end = cut.rfind(" ")
-    return (cut[:end] if end > most // 2 else cut).rstrip(" ,;:.-") + "…"
-
-
-def _in_order(words: list[tuple[int, Evidence, str]]) -> list[tuple[int, Evidence, str]]:
-    """Use the reader's own column and line numbers if all words have them, else the boxes."""
-    numbers = [(item.attributes.get("column"), item.attributes.get("line")) for _, item, _ in words]
-    if words and all(isinstance(line, int) for _, line in numbers):
-        order = [(c if isinstance(c, int) else 0, line, n) for n, (c, line) in enumerate(numbers)]
-        return [words[n] for _, _, n in sorted(order)]
-    if all(item.box for _, item, _ in words):
-        return [words[n] for n in layout.reading_order([item.box for _, item, _ in words if item.box])]
-    return words
-
-
-def _continues(above: Evidence, below: Evidence) -> bool:
-    """Say whether a line goes on in the next: under it or beside it, close, in the same column."""
-    if above.attributes.get("column") != below.attributes.get("column") or not (above.box and below.box):
-        return False
-    data, a, b = load_data("facts.yaml"), above.box, below.box
-    near = float(data["line_gap"]) * min(a.height, b.height)
-    under = layout.shared_width(a, b) >= float(data["same_column"]) * min(a.width, b.width)
-    beside = layout.shared_height(a, b) > 0 and 0 <= b.left - a.right <= near
-    return beside or (under and -near <= b.top - a.bottom <= near)
-
-
-def _bearer(item: Evidence, things: Sequence[Thing]) -> str | None:
+def _pixel_facts(items: Sequence[tuple[int, Evidence]]) -> Iterator[PixelFact]:
+    """Yield brightness and greyscale as found, and the one or two colours that make up most of the picture."""
+    grey = False
+    colours: list[tuple[float, str, int]] = []
+    for index, item in items:
+        value, share = item.attributes.get("value"), item.attributes.get("share")
+        if item.label == "colour" and (name := _adjective(value)) and isinstance(share, int | float):
+            colours.append((float(share), name, index))
+        elif item.label in ("brightness", "greyscale") and isinstance(value, str | bool):
+            grey = grey or (item.label == "greyscale" and value is True)
+            yield PixelFact(item.label, (str(value).lower(),), (index,))
     data = load_data("facts.yaml")
-    named = item.attributes.get("on")
-    if isinstance(named, str) and clean_label(named):
-        return clean_label(named)
-    carriers = (thing for thing in things if thing.box and thing.label.lower() in data["carries_text"])
-    for thing in carriers:
-        if item.box and thing.box and layout.overlap(item.box, thing.box) >= data["inside"] * item.box.area:
-            return thing.label
-    return None
+    colours.sort(key=lambda colour: -colour[0])
+    for count, least in ((1, data["one_colour"]), (2, data["two_colours"])):
+        most = colours[:count]
+        if not grey and len(most) == count and sum(share for share, _, _ in most) >= least:
+            yield PixelFact("colour", tuple(name for _, name, _ in most), tuple(i for _, _, i in most))
+            return

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, Protocol
 
 from recaption.media import labels, words
-from recaption.media.compose.facts import Group, load_data
+from recaption.media.compose.data import load_data
+from recaption.media.compose.facts import Group
 
 __all__ = ["Draw", "Grammar", "Language", "Phrase", "grammar_of"]
 
@@ -31,6 +32,8 @@ class Phrase:
 
     text: str
     plural: bool = False
+    collective: bool = False
+    """True for `a crowd of people`, which opens with a singular: there is a crowd, a crowd are."""
 
 
 class Grammar(Protocol):
@@ -78,31 +81,29 @@ class English:
     def name(self, group: Group, draw: Draw, *, kinds: Sequence[str], definite: bool) -> Phrase:
         """Return `a red ball`, `two dogs`, `many people` or `the dogs`."""
         noun = self._noun(group.label)
-        look = dict(group.look)
-        ordered = (look[kind] for kind in self.data["adjective_order"] if kind in look and kind in kinds)
-        adjectives = " ".join(filter(None, map(self.adjective, ordered)))
-        described = f"{adjectives} {noun}" if adjectives else noun
+        described = f"{self._adjectives(group, kinds)} {noun}".lstrip() if group.look and kinds else noun
         one = group.count == 1 and not group.crowd
-        if words.is_uncountable(noun):
-            return Phrase(f"the {described}" if definite else described)
-        if definite:
-            text = described if one else words.plural(described)
-            return Phrase(f"the {text}", not one or words.is_plural(noun))
+        if definite or words.is_uncountable(noun):
+            return _definite(noun, described, one) if definite else Phrase(described)
         if group.crowd or group.count >= 10:
             options = self.data["many"].get(group.label, self.data["many"]["default"])
-            return Phrase(options[draw.index(len(options))].format(plural=words.plural(described)), True)
+            text = options[draw.index(len(options))].format(plural=words.plural(described))
+            return Phrase(text, plural=True, collective=text.startswith("a "))
         if group.unsure and group.count > 1:
-            return Phrase(self.data["several"].format(plural=words.plural(described)), True)
-        is_pair = words.is_paired(noun)
-        return Phrase(
-            words.counted(noun, group.count, adjectives), not one or (words.is_plural(noun) and not is_pair)
-        )
+            return Phrase(self.data["several"].format(plural=words.plural(described)), plural=True)
+        plural = not one or (words.is_plural(noun) and not words.is_paired(noun))
+        return Phrase(words.counted(noun, group.count, described.removesuffix(noun).rstrip()), plural)
 
     def _noun(self, label: str) -> str:
-        named = self.data["names"].get(label.lower())
-        if named:
-            return str(named)
+        named = self.data["names"].get(label) or self.data["names"].get(label.lower())
+        if named or label.islower():
+            return str(named or label)
         return label.lower() if label == label.capitalize() or (len(label) > 4 and label.isupper()) else label
+
+    def _adjectives(self, group: Group, kinds: Sequence[str]) -> str:
+        look = dict(group.look)
+        ordered = (look[kind] for kind in self.data["adjective_order"] if kind in look and kind in kinds)
+        return " ".join(filter(None, map(self.adjective, ordered)))
 
     def adjective(self, word: str) -> str | None:
         """Return the adjective of a word: `wooden` of `wood`; words of another script have none."""
@@ -217,6 +218,13 @@ class Chinese:
 
 def _is_han(text: str) -> bool:
     return bool(text) and all("一" <= c <= "鿿" for c in text)
+
+
+@lru_cache(maxsize=4096)
+def _definite(noun: str, described: str, one: bool) -> Phrase:
+    if words.is_uncountable(noun):
+        return Phrase(f"the {described}")
+    return Phrase(f"the {described if one else words.plural(described)}", not one or words.is_plural(noun))
 
 
 @cache

@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from recaption.core.types import Box
 from recaption.media import layout
-from recaption.media.compose.facts import Group, load_data
+from recaption.media.compose.data import load_data
+from recaption.media.compose.facts import Group
 from recaption.media.layout import Relation
 
 __all__ = ["Statement", "statements"]
 
-_STRENGTH: Final[dict[Relation, int]] = {
-    "on": 0,
-    "in_front_of": 1,
-    "above": 2,
-    "below": 2,
-    "left_of": 3,
-    "right_of": 3,
-}
+_STRENGTH: Final[dict[Relation, int]] = {"on": 0, "in_front_of": 1, "above": 2, "left_of": 3, "right_of": 3}
+_TOLD_BACK: Final = ("under", "behind", "below")
+_ONLY_SINGLE: Final = ("on", "under", "in_front_of", "behind")
 _MAX_GROUPS: Final = 8
 _MAX_MEMBERS: Final = 3
 
@@ -73,25 +70,30 @@ def _is_eligible(group: Group) -> bool:
 
 
 def _between(a: Group, b: Group, order: int, flat: bool) -> list[tuple[int, int, Statement]]:
-    """Return what may be said of two groups; sides are told of the more important one, `on` of whatever is on."""
-    found = [(_STRENGTH[r], order, Statement((a,), r, (b,))) for r in _stated(a, b, flat)]
-    reverse = [r for r in _stated(b, a, flat) if r in ("on", "in_front_of")]
-    return found + [(_STRENGTH[r], order, Statement((b,), r, (a,))) for r in reverse]
+    """Return what may be said of two groups, `a` the more important.
+
+    Sides are told of the more important one. `on` is told of whatever is on, and `above` is preferred to `below`.
+    """
+    found = []
+    for relation in _common(a.boxes, b.boxes):
+        subject, other, told = (b, a, layout.INVERSE[relation]) if relation in _TOLD_BACK else (a, b, relation)
+        if _allowed(subject, told, other, flat):
+            found.append((_STRENGTH[told], order, Statement((subject,), told, (other,))))
+    return found
 
 
-def _stated(a: Group, b: Group, flat: bool) -> list[Relation]:
-    shared: set[Relation] | None = None
-    for box_a in a.boxes:
-        for box_b in b.boxes:
-            found = set(layout.relations(box_a, box_b))
-            shared = found if shared is None else shared & found
+def _common(boxes_a: Sequence[Box], boxes_b: Sequence[Box]) -> Sequence[Relation]:
+    """Return the relations in which every one of the first stands to every one of the second."""
+    if len(boxes_a) == len(boxes_b) == 1:
+        return layout.relations(boxes_a[0], boxes_b[0])
+    shared: Sequence[Relation] | None = None
+    for box_a in boxes_a:
+        for box_b in boxes_b:
+            found = layout.relations(box_a, box_b)
+            shared = [r for r in found if r in shared] if shared is not None else found
             if not shared:
-                return []
-    single = a.count == b.count == 1
-    return sorted(
-        (r for r in shared or () if (single or r not in ("on", "in_front_of")) and _allowed(a, r, b, flat)),
-        key=lambda r: (_STRENGTH[r], r),
-    )
+                return ()
+    return [r for r in shared or () if r not in _ONLY_SINGLE]
 
 
 def _allowed(a: Group, relation: Relation, b: Group, flat: bool) -> bool:
@@ -101,9 +103,9 @@ def _allowed(a: Group, relation: Relation, b: Group, flat: bool) -> bool:
     if pair in known.held or pair[::-1] in known.held:
         return False
     if relation == "in_front_of":
-        return flat or (pair[0] in known.may_hide and pair[1] in known.may_hide and pair not in known.seated)
-    upper = pair[0] if relation == "above" else pair[1]
-    return relation in ("left_of", "right_of") or flat or upper not in known.stands
+        seated = pair in known.seated or pair[::-1] in known.seated
+        return flat or (pair[0] in known.may_hide and pair[1] in known.may_hide and not seated)
+    return relation != "above" or flat or pair[0] not in known.stands
 
 
 def _merged(found: list[Statement]) -> list[Statement]:

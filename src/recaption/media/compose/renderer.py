@@ -1,43 +1,19 @@
 """Facts to candidate captions: deterministic, seeded, and nothing said that no evidence supports."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 from recaption.media import layout
-from recaption.media.compose.facts import Facts, Group, Limits, split_by_look
-from recaption.media.compose.grammar import Draw, Grammar, Language, Phrase, grammar_of
-from recaption.media.compose.relations import Statement, statements
+from recaption.media.compose.facts import Facts, Limits
+from recaption.media.compose.grammar import Language, grammar_of
+from recaption.media.compose.relations import Statement
+from recaption.media.compose.writer import ALL_KINDS, Aspect, Draft, View, Writer
 
-__all__ = ["ASPECTS", "Aspect", "Draft", "render"]
+__all__ = ["ASPECTS", "render"]
 
-Aspect = Literal["brief", "appearance", "context", "text", "dense"]
 ASPECTS: Final[tuple[Aspect, ...]] = ("brief", "appearance", "context", "text", "dense")
-
-_ALL_KINDS: Final = ("colour", "size", "material", "texture")
 _COLOUR: Final = ("colour",)
 _LEADING_GROUPS: Final = 4
-_MAX_TAGS: Final = 5
-_MAX_LEAD_WORDS: Final = 8
-_SENTENCE_ENDS: Final = (".", "!", "?", "…", "。", "！", "？")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One rendered caption and what it rests on."""
-
-    aspect: Aspect
-    text: str
-    language: Language
-    templates: tuple[str, ...]
-    """`name/variant` of each sentence."""
-    indices: tuple[int, ...]
-    """Positions of the evidence stated, pixel facts apart."""
-    pixels: tuple[int, ...]
-    """Positions of the pixel facts stated."""
-    uses_alt: bool
-    seed: int
 
 
 def render(
@@ -55,172 +31,17 @@ def render(
         alt: Cleaned text that came with the image; its words are kept as they are.
         seed_of: Aspect to seed; choices between templates depend on it and on nothing else.
     """
-    view = _View(facts, alt, grammar_of(language), limits)
+    view = View(facts, alt, grammar_of(language), limits)
     drafts = []
     for aspect in aspects:
-        writer = _Writer(view, aspect, seed_of(aspect))
+        writer = Writer(view, aspect, seed_of)
         _RENDERERS[aspect](writer)
         if writer.sentences and writer.says_more_than_alt:
             drafts.append(writer.draft())
     return drafts
 
 
-class _View:
-    """What all aspects of one record share."""
-
-    def __init__(self, facts: Facts, alt: str | None, grammar: Grammar, limits: Limits) -> None:
-        self.facts, self.alt, self.grammar, self.limits = facts, alt, grammar, limits
-        names = [group.label for group in facts.groups]
-        self.named_by_alt = grammar.mentioned(alt, names) if alt else frozenset()
-
-    @cached_property
-    def units(self) -> list[Group]:
-        """Groups told apart by look where they can be, most important first."""
-        units = [part for group in self.facts.groups for part in split_by_look(group)]
-        if len(units) > self.limits.max_groups_dense:
-            return list(self.facts.groups)
-        return sorted(units, key=lambda unit: -unit.weight)
-
-    @cached_property
-    def statements(self) -> list[Statement]:
-        """What may be said about positions."""
-        return statements(self.units, self.limits.max_relations, flat=self.limits.flat)
-
-    @cached_property
-    def place(self) -> tuple[str, int] | None:
-        """Background or scene as it is said, and its evidence."""
-        if self.facts.background:
-            label, index = self.facts.background
-            said = self.grammar.place(label, known_only=False)
-            return (said, index) if said else None
-        for label, index in self.facts.tags:
-            said = self.grammar.place(label.lower(), known_only=True)
-            if said:
-                return said, index
-        return None
-
-    @cached_property
-    def other_tags(self) -> list[tuple[str, int]]:
-        """Tags that say something no other sentence does."""
-        labels = {group.label.lower() for group in self.facts.groups}
-        alt = (self.alt or "").lower()
-        place = self.place[1] if self.place else None
-        rest = [
-            (label, index)
-            for label, index in self.facts.tags
-            if index != place and label.lower() not in labels and label.lower() not in alt
-        ]
-        return rest[:_MAX_TAGS]
-
-
-class _Writer:
-    """Collects the sentences of one caption and remembers what they rest on."""
-
-    def __init__(self, view: _View, aspect: Aspect, seed: int) -> None:
-        self.view, self.facts, self.grammar, self.aspect = view, view.facts, view.grammar, aspect
-        self.seed, self.draw = seed, Draw(seed)
-        self.sentences: list[str] = []
-        self.templates: list[str] = []
-        self.indices: dict[int, None] = {}
-        self.pixels: dict[int, None] = {}
-        self.known: set[int] = set()
-        self.says_more_than_alt = False
-        self.uses_alt = False
-
-    def draft(self) -> Draft:
-        """Return what was written."""
-        return Draft(
-            self.aspect,
-            self._text(),
-            self.grammar.language,
-            tuple(self.templates),
-            tuple(self.indices),
-            tuple(self.pixels),
-            self.uses_alt,
-            self.seed,
-        )
-
-    def _text(self) -> str:
-        text = ""
-        for sentence in self.sentences:
-            gap = " " if text[-1:].isascii() else self.grammar.between_sentences
-            text += gap + sentence if text else sentence
-        return text
-
-    def say(self, template: str, *, plural: bool = False, plural_first: bool = False, **slots: str) -> None:
-        """Add a sentence."""
-        variants = self.grammar.data["templates"][template]
-        choice = self.draw.index(len(variants))
-        agreeing = {
-            slot: forms[plural_first if slot.endswith("_first") else plural]
-            for slot, forms in self.grammar.data["forms"].items()
-        }
-        text = variants[choice].format(**agreeing, **slots)
-        self.sentences.append(text if template == "with" else self.grammar.sentence(text))
-        self.templates.append(f"{template}/{choice}")
-        self.says_more_than_alt = True
-
-    def name(self, group: Group, kinds: Sequence[str], *, definite: bool | None = None) -> Phrase:
-        """Return the words for a group: `a dog` at first mention, `the dog` after."""
-        known = id(group) in self.known or (self.uses_alt and group.label in self.view.named_by_alt)
-        is_definite = known if definite is None else definite
-        if is_definite:
-            kinds = self._telling(group)
-        self.known.add(id(group))
-        self.indices |= dict.fromkeys(group.indices)
-        return self.grammar.name(group, self.draw, kinds=kinds, definite=is_definite)
-
-    def _telling(self, group: Group) -> Sequence[str]:
-        """Return the kinds of adjectives that tell a group from others of its label; none if it is alone."""
-        rivals = [
-            dict(unit.look) for unit in self.view.units if unit.label == group.label and unit is not group
-        ]
-        look = dict(group.look)
-        for kind in _ALL_KINDS:
-            if rivals and look.get(kind) and all(rival.get(kind) != look[kind] for rival in rivals):
-                return (kind,)
-        return _ALL_KINDS if rivals else ()
-
-    def listed(
-        self, groups: Sequence[Group], kinds: Sequence[str], template: str, *, place: bool = False
-    ) -> None:
-        """Say a list of groups, with the place if there is one."""
-        slots, plural, plural_first = self._list(groups, kinds)
-        where = self.view.place if place else None
-        if where:
-            self.indices[where[1]] = None
-            self.say(
-                f"{template}_in_place", plural=plural, plural_first=plural_first, place=where[0], things=slots
-            )
-        else:
-            self.say(template, plural=plural, plural_first=plural_first, things=slots)
-
-    def _list(self, groups: Sequence[Group], kinds: Sequence[str]) -> tuple[str, bool, bool]:
-        phrases = [self.name(group, kinds, definite=False) for group in groups]
-        plural = len(phrases) > 1 or phrases[0].plural
-        return self.grammar.join([phrase.text for phrase in phrases]), plural, phrases[0].plural
-
-    def lead(self, groups: Sequence[Group], kinds: Sequence[str]) -> None:
-        """Open with the alt-text as it stands, and add the groups it does not name."""
-        alt, grammar = self.view.alt or "", self.grammar
-        self.uses_alt = True
-        missing = [group for group in groups if group.label not in self.view.named_by_alt]
-        bare = alt.removesuffix(".").removesuffix("。")
-        one_clause = len(bare.split()) <= _MAX_LEAD_WORDS and not bare.endswith(_SENTENCE_ENDS)
-        if missing and one_clause and grammar.names_place(bare) and not self.view.named_by_alt:
-            things, _, _ = self._list(missing, kinds)
-            self.say("with", alt=bare, things=things)
-            return
-        end = "。" if "一" <= alt[-1:] <= "鿿" else "."
-        self.sentences.append(alt if alt.endswith(_SENTENCE_ENDS) else alt + end)
-        self.templates.append("alt")
-        if missing:
-            things, plural, first = self._list(missing, kinds)
-            template = "also" if self.view.named_by_alt else "shows"
-            self.say(template, plural=plural, plural_first=first, things=things)
-
-
-def _brief(writer: _Writer) -> None:
+def _brief(writer: Writer) -> None:
     groups = writer.facts.groups[: writer.view.limits.max_groups]
     if writer.view.alt:
         writer.lead(groups, _COLOUR)
@@ -230,17 +51,18 @@ def _brief(writer: _Writer) -> None:
         _scene(writer)
 
 
-def _appearance(writer: _Writer) -> None:
+def _appearance(writer: Writer) -> None:
     units = writer.view.units[: writer.view.limits.max_groups]
     if any(unit.look for unit in units):
-        writer.listed(units, _ALL_KINDS, "things_shown", place=True)
+        writer.listed(units, ALL_KINDS, "things_shown", place=True)
     elif units and writer.facts.pixels:
-        writer.listed(units, _ALL_KINDS, "things", place=True)
+        writer.listed(units, ALL_KINDS, "things", place=True)
     _look(writer)
 
 
-def _context(writer: _Writer) -> None:
+def _context(writer: Writer) -> None:
     if writer.view.statements:
+        _open_with_place(writer)
         _relations(writer)
     else:
         _positions(writer)
@@ -248,7 +70,7 @@ def _context(writer: _Writer) -> None:
     _tags(writer)
 
 
-def _text(writer: _Writer) -> None:
+def _text(writer: Writer) -> None:
     grammar = writer.grammar
     free = [quote for quote in writer.facts.quotes if not quote.on]
     if free:
@@ -263,21 +85,24 @@ def _text(writer: _Writer) -> None:
             writer.say("text_on", quotes=text, bearer=grammar.bearer(quote.on, definite=known))
 
 
-def _dense(writer: _Writer) -> None:
+def _dense(writer: Writer) -> None:
     view = writer.view
     units = view.units[: view.limits.max_groups_dense]
     if view.alt:
-        writer.lead(units, _ALL_KINDS)
+        writer.lead(units, ALL_KINDS)
         _relations(writer)
         _scene(writer)
     elif units:
         leading = units[: max(_LEADING_GROUPS, view.limits.max_groups)]
-        writer.listed(leading, _ALL_KINDS, "things_shown", place=True)
+        if len(units) == 1 and not view.place and not view.statements:
+            _positions(writer, ALL_KINDS)
+        if not writer.sentences:
+            writer.listed(leading, ALL_KINDS, "things_shown", place=True)
         rest = units[len(leading) :]
         if rest:
-            writer.listed(rest, _ALL_KINDS, "more")
+            writer.listed(rest, ALL_KINDS, "more")
         _relations(writer)
-        if not view.statements:
+        if not view.statements and len(units) > 1:
             _positions(writer)
     else:
         _scene(writer)
@@ -286,37 +111,56 @@ def _dense(writer: _Writer) -> None:
     _tags(writer)
 
 
-def _relations(writer: _Writer) -> None:
+def _relations(writer: Writer) -> None:
+    """Say the relations, those of one subject in one sentence."""
+    sentences: dict[tuple[int, ...], list[Statement]] = {}
     for statement in writer.view.statements:
-        subjects = [writer.name(group, _COLOUR) for group in statement.subjects]
-        objects = [writer.name(group, _COLOUR) for group in statement.objects]
+        sentences.setdefault(tuple(map(id, statement.subjects)), []).append(statement)
+    for about in sentences.values():
+        subjects = [writer.name(group, _COLOUR) for group in about[0].subjects]
         writer.say(
-            statement.relation,
+            "where",
             plural=len(subjects) > 1 or subjects[0].plural,
             a=writer.grammar.join([subject.text for subject in subjects]),
-            b=writer.grammar.join([thing.text for thing in objects]),
+            where=_where(writer, about),
         )
 
 
-def _positions(writer: _Writer) -> None:
+def _where(writer: Writer, about: Sequence[Statement]) -> str:
+    data, said = writer.grammar.data, []
+    for statement in about:
+        objects = [writer.name(group, _COLOUR).text for group in statement.objects]
+        said.append(data["relations"][statement.relation].format(b=writer.grammar.join(objects)))
+    has_list = any(len(statement.objects) > 1 for statement in about)
+    return str(data["between_relations"][has_list]).join(said)
+
+
+def _positions(writer: Writer, kinds: Sequence[str] = _COLOUR) -> None:
     """Say where in the picture the most important single thing is."""
     size = writer.facts.size
     for group in writer.view.units[:1]:
         if size and group.exact and group.count == 1 and group.boxes:
             box = group.boxes[0]
             where = "fills" if layout.fills(box, size) else layout.place(box, size)
-            phrase = writer.name(group, _COLOUR)
-            writer.say(f"place_{where}", plural=phrase.plural, a=phrase.text)
+            if where:
+                phrase = writer.name(group, kinds)
+                writer.say(f"place_{where}", plural=phrase.plural, a=phrase.text)
 
 
-def _scene(writer: _Writer) -> None:
+def _open_with_place(writer: Writer) -> None:
+    if writer.view.place:
+        writer.opening, index = writer.view.place
+        writer.indices[index] = None
+
+
+def _scene(writer: Writer) -> None:
     where = writer.view.place
     if where and where[1] not in writer.indices and where[0].lower() not in (writer.view.alt or "").lower():
         writer.indices[where[1]] = None
         writer.say("scene", place=where[0])
 
 
-def _tags(writer: _Writer) -> None:
+def _tags(writer: Writer) -> None:
     tags = writer.view.other_tags
     if tags:
         writer.indices |= dict.fromkeys(index for _, index in tags)
@@ -324,21 +168,21 @@ def _tags(writer: _Writer) -> None:
         writer.say("tagged", tags=writer.grammar.join(quotes))
 
 
-def _look(writer: _Writer) -> None:
+def _look(writer: Writer) -> None:
     """Say the overall look of the pixels."""
     said: list[str] = []
-    for name, value, index in writer.facts.pixels:
-        table = writer.grammar.data["looks"].get(name)
-        phrase = table.get(value, table.get("default")) if table else None
-        adjective = writer.grammar.adjective(value) if phrase and "{value}" in phrase else ""
-        if phrase and adjective is not None:
-            writer.pixels[index] = None
-            said.append(phrase.format(value=adjective))
+    for fact in writer.facts.pixels:
+        table = writer.grammar.data["looks"].get(fact.name, {})
+        phrase = table.get(fact.values[0], table.get("default"))
+        adjectives = [adjective for value in fact.values if (adjective := writer.grammar.adjective(value))]
+        if phrase and len(adjectives) == len(fact.values):
+            writer.pixels |= dict.fromkeys(fact.indices)
+            said.append(phrase.format(value=writer.grammar.join(adjectives)))
     if said:
         writer.say("look", look=writer.grammar.join(said))
 
 
-_RENDERERS: Final[dict[Aspect, Callable[[_Writer], None]]] = {
+_RENDERERS: Final[dict[Aspect, Callable[[Writer], None]]] = {
     "brief": _brief,
     "appearance": _appearance,
     "context": _context,
