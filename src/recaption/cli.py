@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 unexpected error · 2 the caller can mend it · 3 done, 
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -36,36 +37,26 @@ OutFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A run folder.")]
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; wrong use is said by the argument parser, with code 2."""
+    # A polite end by the system is an interruption like any other: what is committed stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = app(standalone_mode=False)
+        app()
+    except _Interrupted:
+        _complain("interrupted; run the same command again to go on where it stopped")
+        sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
         _complain(str(error))
-        code = EXIT_USER_ERROR
+        sys.exit(EXIT_USER_ERROR)
     except BackendError as error:
         _complain(f"{error}\nWhat was committed stays; run the same command again to go on.")
-        code = 1
     except RecaptionError as error:
         _complain(str(error))
-        code = 1
-    except KeyboardInterrupt:
-        _complain("interrupted; run the same command again to go on where it stopped")
-        code = EXIT_INTERRUPTED
-    except Exception as error:
-        code = _usage(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(1)
 
 
-def _usage(error: Exception) -> int:
-    """Print a wrong use of the command line in one line; anything else is a bug and keeps its traceback."""
-    from click.exceptions import Abort, ClickException
-
-    if isinstance(error, Abort):
-        return EXIT_INTERRUPTED
-    if not isinstance(error, ClickException):
-        raise error
-    error.show(file=sys.stderr)
-    return EXIT_USER_ERROR
+class _Interrupted(Exception):
+    """The argument parser keeps KeyboardInterrupt to itself and leaves with 1; this one passes through it."""
 
 
 def _complain(message: str) -> None:
@@ -283,10 +274,12 @@ def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False
         del options["workers"]
     reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
     console.err.print(f"input: {console.safe(reader.description)}")
-    with console.progress_bar() as watch:
-        return run_recipe(
-            reader, recipe, RunFolder(out), RunOptions(retry=again, **options), source=spec, watch=watch
-        )
+    run_options = RunOptions(retry=again, **options)
+    try:
+        with console.progress_bar() as watch:
+            return run_recipe(reader, recipe, RunFolder(out), run_options, source=spec, watch=watch)
+    except KeyboardInterrupt as error:
+        raise _Interrupted from error
 
 
 def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,7 +54,7 @@ def images(tmp_path) -> Path:
     return folder
 
 
-def rows(out: Path) -> list[dict]:
+def rows(out: Path) -> list[dict[str, Any]]:
     return [
         row for path in sorted((out / "captions").glob("*.parquet")) for row in pq.read_table(path).to_pylist()
     ]

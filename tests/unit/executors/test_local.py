@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from recaption.core.types import Record
+from recaption.core.types import Record, Rejected
 from recaption.executors.local import LocalExecutor
 
 
-def batches(n: int):
+def batches(n: int) -> list[list[Record | Rejected]]:
     return [[Record(key=f"{i}")] for i in range(n)]
 
 
@@ -35,7 +35,7 @@ def test_no_more_than_twice_the_workers_are_drawn_ahead():
             drawn += 1
             yield batch
 
-    stream = LocalExecutor(3).run(counted(), lambda batch: batch)
+    stream = LocalExecutor(3).run(counted(), list)
     next(stream)
     assert drawn == 6
     assert len(list(stream)) == 49
@@ -47,7 +47,7 @@ def test_the_first_error_ends_the_run():
             raise RuntimeError("backend gone")
         return batch
 
-    done = []
+    done: list[str] = []
     with pytest.raises(RuntimeError, match="backend gone"):
         done.extend(b[0].key for b in LocalExecutor(2).run(batches(100), work))
     assert done == ["0", "1"]
