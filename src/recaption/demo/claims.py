@@ -74,7 +74,7 @@ class _Sentence:
         for i, item in enumerate(self.items):
             if isinstance(item, Noun):
                 if item.thing and not item.negated:
-                    self._mention(item, seen)
+                    self._mention(item, seen, listed=_kind(self.items, i - 1) in ("and", "comma"))
                 elif not item.thing and self._is_predicate(i):
                     for thing in self._subjects(i):
                         self._describe(thing, item.traits)
@@ -94,18 +94,18 @@ class _Sentence:
     def _add(self, kind: FactKind, subject: str, value: str = "", target: str = "") -> None:
         self.facts.append(Fact(kind, subject, value, target))
 
-    def _mention(self, noun: Noun, seen: dict[str, int]) -> None:
+    def _mention(self, noun: Noun, seen: dict[str, int], *, listed: bool) -> None:
         if noun.thing == ANY_THING:
-            if noun.number is not None:
+            if noun.number is not None and noun.number != MANY:  # "some things" says nothing
                 self._add("count", ANY_THING, noun.number)
             return
         self._add("object", noun.thing)
         if noun.number is not None or noun.plural:
             self._add("count", noun.thing, noun.number or MANY)
         elif not noun.definite:
-            # "a ball and a ball" in one sentence are two balls.
+            # "a ball and a ball" in one sentence are two balls; "red ball cheap ball" is one, sold hard.
             seen[noun.thing] = seen.get(noun.thing, 0) + 1
-            if seen[noun.thing] > 1:
+            if seen[noun.thing] > 1 and (noun.indefinite or listed):
                 self._add("count", noun.thing, str(seen[noun.thing]))
         self._describe(noun.thing, noun.traits)
 
@@ -128,19 +128,50 @@ class _Sentence:
         return before.kind in ("copula", "manner", "and", "comma") or before.raw == "with"
 
     def _relate(self, i: int, relation: str) -> None:
-        spot = i + 1
-        target = _name(self.items[spot]) if spot < len(self.items) else ""
-        by_pronoun = _kind(self.items, spot) == "pronoun"
-        if not target and not by_pronoun:
+        spots = self._targets(i)
+        by_pronoun = _kind(self.items, i + 1) == "pronoun"
+        if not spots and not by_pronoun:
             return  # "above all", "under a blue sky"
-        subjects = self._after_verb(i, spot) or self._subjects(i)
+        targets = [_name(self.items[k]) for k in spots]
+        subjects = self._after_verb(i, spots[-1] if spots else i + 1) or self._subjects(i)
         if by_pronoun:
             earlier = [n for n in map(_name, self.items[:i]) if n and n not in subjects]
-            target = earlier[-1] if earlier else self.last
-        self.relation_of[spot] = subjects
+            targets = earlier[-1:] or [self.last]
+        self.relation_of.update(dict.fromkeys(spots, subjects))
         for subject in subjects:
-            if target and target != subject:
-                self._add("relation", subject, relation, target)
+            for target in targets:
+                if target and target != subject:
+                    self._add("relation", subject, relation, target)
+
+    def _targets(self, i: int) -> list[int]:
+        """Return where a relation's targets stand; several only where no other reading is likely.
+
+        "is left of a cup and a lamp" has two; "a ball left of a cup and a lamp" may list three things.
+        """
+        k = i + 1
+        if k >= len(self.items) or not _name(self.items[k]):
+            return []
+        spots, linked = [k], False
+        opens = not any(map(_name, self.items[:i]))
+        if not opens and not self._has_verb(i):
+            return spots
+        links = ("and",) if opens else ("and", "comma")
+        ends = ("relation", "place", "its") if opens else ("relation", "place", "its", "copula")
+        while True:
+            j = k + 1
+            while _kind(self.items, j) in links:
+                j += 1
+            another = k + 1 < j < len(self.items) and _name(self.items[j])
+            if not another or _kind(self.items, j + 1) in ends:
+                return spots if linked else spots[:1]
+            linked = linked or any(_kind(self.items, n) == "and" for n in range(k, j))
+            spots.append(j)
+            k = j
+
+    def _has_verb(self, i: int) -> bool:
+        """Return whether a verb stands between a thing and position `i`: "a ball is …", not "there is a ball …"."""
+        first = next((k for k in range(i) if _name(self.items[k])), i)
+        return any(_kind(self.items, k) == "copula" for k in range(first, i))
 
     def _relate_to_it(self, i: int, relation: str) -> None:
         """Read "a cup with a ball to its left"."""

@@ -8,6 +8,7 @@ from recaption.demo.lexicon import Token
 __all__ = ["Item", "Noun", "items_of"]
 
 _MAX_FILLERS = 3
+_MAX_WORDS = 16
 _TRAITS = ("size", "colour", "material", "pattern")
 _DETERMINERS = ("indefinite", "definite", "negative")
 
@@ -21,6 +22,7 @@ class Noun:
     number: str | None = None
     plural: bool = False
     definite: bool = False
+    indefinite: bool = False
     negated: bool = False
 
 
@@ -47,30 +49,41 @@ def _noun_at(tokens: list[Token], start: int) -> tuple[Noun, int] | None:
     """Return the noun phrase that begins here and where it ends, or None."""
     traits: list[Token] = []
     number: str | None = None
-    definite = negated = False
+    determiners: set[str] = set()
     fillers = 0
     end_of_traits = j = start
-    while j < len(tokens):
+    while j < min(len(tokens), start + _MAX_WORDS):
         token = tokens[j]
         if token.kind in _TRAITS:
             traits.append(token)
             end_of_traits = j + 1
         elif token.kind in _DETERMINERS and not traits and not fillers:
-            definite = definite or token.kind == "definite"
-            negated = negated or token.kind == "negative"
+            determiners.add(token.kind)
         elif token.kind == "number" and not traits and not fillers:
             number = token.value
         elif token.kind == "other" and j > start and fillers < _MAX_FILLERS:
             fillers += 1
         elif token.kind == "thing":
-            return Noun(token.value, tuple(traits), number, token.plural, definite, negated), j + 1
+            return _noun(token, traits, number, determiners), j + 1
         elif not (token.kind in ("and", "comma") and _between_traits(tokens, j)):
             break
         j += 1
     if not traits:
         return None
     end = j + 1 if j < len(tokens) and tokens[j].kind == "one" else end_of_traits
-    return Noun("", _own(traits), negated=negated), end
+    return Noun("", _own(traits), negated="negative" in determiners), end
+
+
+def _noun(head: Token, traits: list[Token], number: str | None, determiners: set[str]) -> Noun:
+    return Noun(
+        head.value,
+        tuple(traits),
+        number,
+        plural=head.plural,
+        definite="definite" in determiners,
+        indefinite="indefinite" in determiners,
+        negated="negative" in determiners,
+    )
 
 
 def _between_traits(tokens: list[Token], j: int) -> bool:

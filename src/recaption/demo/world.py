@@ -113,7 +113,7 @@ def sample_scene(seed: int, size_px: int = 192) -> Scene:
     count = int(rng.integers(rules.objects[0], rules.objects[1] + 1))
     shapes = [list(known.shapes)[int(i)] for i in rng.permutation(len(known.shapes))[:count]]
     sizes = sorted((_size(rng, known) for _ in shapes), key=list(known.sizes).index, reverse=True)
-    things: list[Thing] = []
+    things: list[tuple[float, Thing]] = []
     for shape, wanted in zip(shapes, sizes, strict=True):
         colour, material = _pick(rng, list(known.colours)), _pick(rng, list(known.materials))
         mirrored = bool(rng.random() < 0.5)
@@ -122,10 +122,10 @@ def sample_scene(seed: int, size_px: int = 192) -> Scene:
             continue
         size, spot = placed
         taken.append(spot)
-        things.append(Thing(shape, colour, material, size, _to_pixels(spot, size_px), mirrored))
+        things.append((spot[3], Thing(shape, colour, material, size, _to_pixels(spot, size_px), mirrored)))
     # Lower in the picture is nearer, so it is drawn later.
-    things.sort(key=lambda t: (t.box.bottom, t.box.left, t.shape))
-    return Scene(background, tuple(things), sign, size_px, look)
+    things.sort(key=lambda pair: pair[0])
+    return Scene(background, tuple(thing for _, thing in things), sign, size_px, look)
 
 
 def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
