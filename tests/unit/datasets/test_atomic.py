@@ -6,11 +6,11 @@ import stat
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from recaption.core.errors import RunFolderError
-from recaption.datasets import atomic
 from recaption.datasets.atomic import (
     PART_SUFFIX,
     check_new,
@@ -69,7 +69,7 @@ def test_only_our_own_parts_are_removed(tmp_path):
 
 def test_the_file_is_synced_before_the_rename_and_the_folder_after(tmp_path, monkeypatch):
     events = []
-    fsync, replace = os.fsync, atomic.Path.replace
+    fsync, replace = os.fsync, Path.replace
 
     def noting_fsync(descriptor):
         events.append("fsync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "fsync file")
@@ -80,7 +80,7 @@ def test_the_file_is_synced_before_the_rename_and_the_folder_after(tmp_path, mon
         return replace(self, target)
 
     monkeypatch.setattr(os, "fsync", noting_fsync)
-    monkeypatch.setattr(atomic.Path, "replace", noting_replace)
+    monkeypatch.setattr(Path, "replace", noting_replace)
     write_atomic(tmp_path / "a", b"x")
     assert events == ["fsync file", "rename", "fsync folder"]
 

@@ -180,7 +180,7 @@ def test_the_choice_survives_an_edit_of_the_text_in_the_file():
 
 
 def deep(levels):
-    value = []
+    value: list[object] = []
     for _ in range(levels):
         value = [value]
     return value

@@ -17,7 +17,8 @@ from tests.unit.datasets.samples import BALL, on_disk, picture, record, source, 
 
 def members(path):
     with tarfile.open(path) as tar:
-        return [(m.name, tar.extractfile(m).read()) for m in tar]
+        files = [(m.name, tar.extractfile(m)) for m in tar]
+        return [(name, file.read()) for name, file in files if file is not None]
 
 
 def test_members_of_a_sample_are_neighbours_and_images_are_unchanged(tmp_path):

@@ -46,7 +46,7 @@ class ImageFolderWriter:
         metadata: Literal["jsonl", "parquet"] = "jsonl"
         """Types of JSONL are guessed from its first 10 MB; choose parquet where a column may be empty that long."""
         all_captions: bool = False
-        """Add the column `captions`: every caption with its scores and provenance, as JSON text."""
+        """Add the columns `captions`, every caption with its scores and provenance as JSON text, and `chosen`."""
 
     def __init__(self, params: Params) -> None:
         self.params = params
@@ -95,6 +95,7 @@ class ImageFolderWriter:
         write_atomic(folder / name, image.data, sync_parent=False)
         row = {"file_name": name, "text": text, "original_caption": record.original_text, "key": record.key}
         if self.params.all_captions:
+            row["chosen"] = record.chosen
             row["captions"] = _json_text([caption_json(c) for c in record.captions])
         return with_metadata(row, record.metadata, _means_an_image)
 

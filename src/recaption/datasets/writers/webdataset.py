@@ -104,6 +104,7 @@ def _description(record: Record, text: str | None) -> dict[str, object]:
         "key": record.key,
         "caption": text,
         "original_caption": record.original_text,
+        "chosen": record.chosen,
         "captions": [caption_json(c) for c in record.captions],
         "evidence": [evidence_json(e) for e in record.evidence],
     }
