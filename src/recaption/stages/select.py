@@ -63,27 +63,26 @@ class Select:
 
     def _select(self, record: Record, seed: int) -> Outcome:
         history = {caption.id: caption for caption in record.captions}
-        able = [caption for caption in record.captions if caption.kept and caption.text.strip()]
+        able = [_line(caption, history) for caption in record.captions if caption.kept and caption.text.strip()]
         for number, condition in enumerate(self._params.prefer, 1):
-            fitting = [caption for caption in able if _meets(caption, condition, history)]
+            fitting = [line for line in able if _meets(line, condition)]
             if fitting:
-                return Kept(_chosen(record, self._one_of(fitting, record, seed), f"rule {number}: {condition}"))
+                chosen = self._one_of(fitting, record, seed)
+                return Kept(_chosen(record, chosen, f"rule {number}: {condition}"))
         # No rule fits, yet a record is not lost for want of a good caption: the text it came with stays.
-        for caption in (*record.originals, *reversed(able)):
+        for caption in (*record.originals, *reversed(record.captions)):
             if caption.text.strip():
                 return Kept(_chosen(record, caption, "no rule fits: the text that came with the image stays"))
         return Dropped(_NO_CAPTION)
 
-    def _one_of(self, fitting: Sequence[Caption], record: Record, seed: int) -> Caption:
-        if self._params.seeded:
-            return fitting[seed_from(seed, record.key, self.name) % len(fitting)]
-        latest = fitting[-1]
+    def _one_of(self, fitting: Sequence[Sequence[Caption]], record: Record, seed: int) -> Caption:
+        """Return the latest, counting a shortened caption as old as the long one, and preferring it."""
+        roots = {id(line[-1]) for line in fitting}
+        order = [caption for caption in record.captions if id(caption) in roots]
+        draw = seed_from(seed, record.key, self.name) % len(order) if self._params.seeded else -1
+        versions = [line[0] for line in fitting if line[-1] is order[draw]]
         # A text split into several captions leaves siblings: the first part stands for the whole.
-        return next(c for c in fitting if c.provenance.parents == latest.provenance.parents and _kin(c, latest))
-
-
-def _kin(a: Caption, b: Caption) -> bool:
-    return a is b or (a.provenance.stage == b.provenance.stage == "fit" and a.aspect == b.aspect)
+        return next((c for c in versions if c.provenance.stage == "fit"), versions[0])
 
 
 def _chosen(record: Record, caption: Caption, reason: str) -> Record:
@@ -92,12 +91,12 @@ def _chosen(record: Record, caption: Caption, reason: str) -> Record:
     return replace(record, captions=captions, chosen=caption.id)
 
 
-def _meets(caption: Caption, condition: Condition, history: dict[str, Caption]) -> bool:
+def _meets(line: Sequence[Caption], condition: Condition) -> bool:
+    caption = line[0]
     if condition.origin and caption.origin != condition.origin:
         return False
     if condition.aspect and caption.aspect != condition.aspect:
         return False
-    line = _line(caption, history)
     if condition.from_stage and line[-1].provenance.stage != condition.from_stage:
         return False
     return _reaches(line, "support", condition.min_support) and _reaches(line, "triage", condition.min_triage)

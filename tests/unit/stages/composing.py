@@ -52,4 +52,4 @@ def compose(of: Record, context: Context = CONTEXT, **params: object) -> dict[st
 
 def texts(of: Record, **params: object) -> dict[str, str]:
     """Return aspect to composed text."""
-    return {aspect: c.text for aspect, c in compose(of, **params).items()}
+    return {aspect: c.text for aspect, c in compose(of, CONTEXT, **params).items()}

@@ -75,6 +75,13 @@ def test_a_shortened_caption_inherits_what_its_parent_earned() -> None:
     assert select(record(captions=(CLEAN, long, short)), prefer=prefer).text == short.text
 
 
+def test_a_shortened_older_caption_is_no_newer_than_the_one_after_it() -> None:
+    long = alt("A very long text that came with the image", 0.9, stage="source")
+    short = fitted(long, "A long text")
+    assert select(record(captions=(long, CLEAN, short))).text == CLEAN.text
+    assert select(record(captions=(long, short))).text == short.text
+
+
 def test_of_a_split_text_the_first_part_stands_for_the_whole() -> None:
     long = replace(DENSE, kept=False)
     parts = (fitted(long, "Laugharne Castle."), fitted(long, "Two people and a dog."))

@@ -131,8 +131,8 @@ class Writer:
 
     def say(self, template: str, *, plural: bool = False, plural_first: bool = False, **slots: str) -> None:
         """Add a sentence."""
-        variants = self.grammar.data["templates"][template]
-        choice = self.draw.index(len(variants))
+        variants: list[str] = self.grammar.data["templates"][template]
+        choice = self._choice(variants)
         agreeing = {
             slot: forms[plural_first if slot.endswith("_first") else plural]
             for slot, forms in self.grammar.data["forms"].items()
@@ -144,6 +144,13 @@ class Writer:
         self.sentences.append(text if template == "with" else self.grammar.sentence(text))
         self.templates.append(f"{template}/{choice}")
         self.says_more_than_alt = True
+
+    def _choice(self, variants: Sequence[str]) -> int:
+        """Return a variant that does not open with the word the sentence before opens with, if there is one."""
+        opening = self.sentences[-1].split(" ", 1)[0] if self.sentences else ""
+        fresh = [n for n, variant in enumerate(variants) if not opening or variant.split(" ", 1)[0] != opening]
+        options = fresh or range(len(variants))
+        return options[self.draw.index(len(options))]
 
     def name(self, group: Group, kinds: Sequence[str], *, definite: bool | None = None) -> Phrase:
         """Return the words for a group: `a dog` at first mention, `the dog` after."""
