@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from recaption.core.types import Box
 
-__all__ = ["colour_in_box", "colour_names", "dominant_colours", "name_of", "sample", "to_lab"]
+__all__ = ["colour_in_box", "colour_names", "dominant_colours", "name_of", "object_colours", "sample", "to_lab"]
 
 _SRGB_TO_XYZ: Final = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float64
 )
 _SAMPLE_SIDE_PX: Final = 64
 _MIN_CHROMA: Final = 30.0
+_DARK: Final = 20.0
+"""Mean CIE lightness of an image below which black says nothing."""
+_EVERYWHERE: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,21 @@ def dominant_colours(
     counts = np.bincount(_coarse()[red, green, blue], minlength=len(names))
     ranked = sorted(range(len(names)), key=lambda i: (-counts[i], i))
     return [(names[i], round(float(counts[i]) / len(pixels), 4)) for i in ranked[:n] if counts[i]]
+
+
+def object_colours(
+    array: NDArray[np.uint8], boxes: Sequence[Box], min_share: float = 0.6, min_neutral_share: float = 0.9
+) -> list[tuple[str, float] | None]:
+    """Return the colour of what each box holds, as `colour_in_box` finds it, where the light can be trusted.
+
+    In the dark everything is black, and under coloured light everything has its colour: a dark image gives no
+    colours, and a colour that covers most of the image is not stated of a thing.
+    """
+    if to_lab(sample(array))[..., 0].mean() < _DARK:
+        return [None] * len(boxes)
+    everywhere = {name for name, share in dominant_colours(array, n=1) if share >= _EVERYWHERE}
+    found = [colour_in_box(array, box, min_share, min_neutral_share) for box in boxes]
+    return [None if colour and colour[0] in everywhere else colour for colour in found]
 
 
 def colour_in_box(

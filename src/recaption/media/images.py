@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from recaption.core.digests import digest_bytes
+from recaption.core.digests import digest_bytes, digest_json
 from recaption.core.errors import ImageError, UserError
 from recaption.core.protocols import Pixels
 from recaption.core.types import Record
@@ -28,6 +28,9 @@ __all__ = ["BatchImages", "Limits", "decode", "read_bytes", "read_header", "snif
 
 _log = logging.getLogger(__name__)
 _warnings: Final = WarningTap(r"PIL\.")
+
+_VERSION: Final = "1"
+"""Of the decoding: another one may give other pixels."""
 
 _PILLOW_CEILING: Final = 178_956_970
 """Pixels above which Pillow refuses on its own, whatever our limit says (`Image.MAX_IMAGE_PIXELS` times 2)."""
@@ -240,12 +243,14 @@ def _over_white(image: Pillow.Image) -> Pillow.Image:
 class BatchImages:
     """The images of one batch: each read at most once and decoded at most once; failures are remembered too.
 
-    Belongs to the one thread that works on the batch. `reads` and `decodes` count attempts.
+    Belongs to the one thread that works on the batch. `reads` and `decodes` count attempts. `fingerprint` is a
+    digest of all that `pixels` depends on beside the bytes.
     """
 
     def __init__(self, limits: Limits = Limits(), max_side_px: int | None = None) -> None:
         self._limits = limits
         self._max_side_px = max_side_px
+        self.fingerprint = digest_json([_VERSION, asdict(limits), max_side_px])
         self._bytes: dict[str, bytes | ImageError] = {}
         self._digests: dict[str, str] = {}
         self._pixels: dict[str, Pixels | ImageError] = {}
