@@ -120,7 +120,14 @@ def show_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
         last = i == len(header) - 1
-        table.add_column(name, justify="right" if right_align_last and last else "left", overflow="fold")
+        narrow = name == "key"  # a key may be a long path or address, and the texts need the room
+        table.add_column(
+            name,
+            justify="right" if right_align_last and last else "left",
+            overflow="ellipsis" if narrow else "fold",
+            no_wrap=narrow,
+            max_width=24 if narrow else None,
+        )
     for row in rows:
         table.add_row(*(safe(cell) for cell in row))
     out.print(table)
