@@ -109,11 +109,9 @@ def _snow(rng: np.random.Generator, side: int) -> Image.Image:
     values = np.array((243, 248, 255)) - shade[..., None] * np.array((1.5, 0.9, 0.25))
     image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8), "RGB")
     draw, unit = ImageDraw.Draw(image), side / 192
-    for x, y0, big in rng.uniform(0, 1, (26, 3)):
-        r = (2.0 + 2.6 * big) * unit
-        for dx, dy in ((1.0, 0.0), (0.5, 0.87), (0.5, -0.87)):
-            ends = [(x * side - r * dx, y0 * side - r * dy), (x * side + r * dx, y0 * side + r * dy)]
-            draw.line(ends, fill=(186, 208, 240), width=max(1, round(0.9 * unit)))
+    for x, y0, big in rng.uniform(0, 1, (34, 3)):
+        r = (0.9 + 1.1 * big) * unit
+        draw.ellipse([x * side - r, y0 * side - r, x * side + r, y0 * side + r], fill=(192, 212, 242))
     return image
 
 

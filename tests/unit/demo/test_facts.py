@@ -88,7 +88,8 @@ def said(text: str) -> list[str]:
         (
             'Two dogs and a red ball on grass, to the left of a blue cup. A sign reads "OPEN".',
             "object: dog | count: dog 2 | object: ball | colour: ball red | background: grass "
-            "| relation: ball left of cup | relation: dog left of cup | object: cup | colour: cup blue | object: sign | word: sign OPEN",
+            "| relation: ball left of cup | relation: dog left of cup | object: cup | colour: cup blue "
+            "| object: sign | word: sign OPEN",
         ),
     ],
 )
