@@ -74,7 +74,7 @@ class _Sentence:
         for i, item in enumerate(self.items):
             if isinstance(item, Noun):
                 if item.thing and not item.negated:
-                    self._mention(item, seen, listed=_kind(self.items, i - 1) in ("and", "comma"))
+                    self._mention(item, seen, listed=_kind(self.items, i - 1) == "and")
                 elif not item.thing and self._is_predicate(i):
                     for thing in self._subjects(i):
                         self._describe(thing, item.traits)

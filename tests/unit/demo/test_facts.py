@@ -44,6 +44,8 @@ def said(text: str) -> list[str]:
         ("three objects on the beach", "count: things 3 | background: sand"),
         ("a ball and a ball", "object: ball | object: ball | count: ball 2"),
         ("A ball is here. The ball is round.", "object: ball | object: ball"),
+        ("a ball and red ball", "object: ball | object: ball | count: ball 2 | colour: ball red"),
+        ("ball clipart, ball png", "object: ball | object: ball"),
         ("ball cheap ball best ball", "object: ball | object: ball | object: ball"),
         ("a hat against a red brick wall", "object: hat | background: brick wall"),
         ("under a blue sky", "background: sky"),
