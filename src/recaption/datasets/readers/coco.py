@@ -22,6 +22,7 @@ from recaption.datasets.readers.image_refs import ImageRoot
 from recaption.datasets.readers.json_stream import JsonScanner, open_text
 from recaption.datasets.readers.options import ReaderOptions
 from recaption.datasets.readers.rows import key_text, source_caption, unique
+from recaption.datasets.readers.source_text import safe_key
 from recaption.datasets.readers.values import json_safe, whole_number
 
 __all__ = ["CocoReader", "captions_file", "is_coco"]
@@ -54,12 +55,16 @@ class CocoReader(BaseReader):
         self._instances = _instances_file(self._captions)
         self._root = self._find_images()
         boxes = f"boxes from {self._instances.name}" if self._instances else "no instances file"
-        images = f"images in {self._root.folder}" if self._root else "no images found (give an image root)"
+        images = (
+            f"images in {self._root.folder}"
+            if self._root
+            else "no images found (name their folder with --image-root)"
+        )
         self.description = f"COCO captions {self._captions.name}, {boxes}, {images}: key image id"
 
     def _find_images(self) -> ImageRoot | None:
         """Return the first of the usual places that holds one of the first images."""
-        names = list(_first_names(self._captions))
+        names = _first_names(self._captions)
         for folder in self._image_folders():
             root = ImageRoot.of(folder)
             for name in names:
@@ -102,16 +107,17 @@ class CocoReader(BaseReader):
         self, database: sqlite3.Connection, entry: dict[str, JsonValue], tally: Tally
     ) -> Record | Rejected:
         key = key_text(entry.get("id"))
-        name = entry.get("file_name")
         try:
-            image = self._image(name, entry)
-            captions = _captions_of(database, key)
+            image = self._image(entry.get("file_name"), entry)
+            captions = _captions_of(database, key, entry)
         except DataError as error:
             return rejected(key, str(error), raw=json.dumps(entry))
         size = _size(entry)
         used = {"id", "file_name", *(("width", "height") if size else ())}
+        if _is_exported(entry):
+            used |= {"key", "original_captions"}
         return Record(
-            key=key,
+            key=safe_key(str(entry["key"])) if _is_exported(entry) else key,
             image=image,
             size=size,
             captions=captions,
@@ -193,9 +199,18 @@ def _keep_category(database: sqlite3.Connection, entry: dict[str, JsonValue]) ->
     return None
 
 
-def _captions_of(database: sqlite3.Connection, key: str) -> tuple[Caption, ...]:
+def _is_exported(entry: Mapping[str, JsonValue]) -> bool:
+    """Return whether Recaption wrote an image entry: then it has the key and every original."""
+    return isinstance(entry.get("original_captions"), list) and bool(entry.get("key"))
+
+
+def _captions_of(database: sqlite3.Connection, key: str, entry: Mapping[str, JsonValue]) -> tuple[Caption, ...]:
     rows = database.execute("SELECT body FROM caption WHERE image = ? ORDER BY rowid", (key,))
-    made = (source_caption(json.loads(body), damaged=False, origin="human") for (body,) in rows)
+    texts = [json.loads(body) for (body,) in rows]
+    originals = entry.get("original_captions")
+    if _is_exported(entry) and isinstance(originals, list):
+        texts = list(dict.fromkeys([text for text in originals if isinstance(text, str)] + texts))
+    made = (source_caption(text, damaged=False, origin="human") for text in texts)
     return unique([caption for caption in made if caption is not None])
 
 
@@ -269,8 +284,9 @@ def _instances_file(captions: Path) -> Path | None:
     return found[0] if len(found) == 1 and "captions" in captions.name else None
 
 
-def _first_names(path: Path) -> Iterator[str]:
-    """Yield the file names of the first images."""
+def _first_names(path: Path) -> list[str]:
+    """Return the file names of the first images. Raises UserError where there is not one image to be read."""
+    names: list[str] = []
     try:
         with open_text(path) as file:
             scanner = JsonScanner(file)
@@ -280,9 +296,11 @@ def _first_names(path: Path) -> Iterator[str]:
                     continue
                 for number in scanner.elements():
                     if number == _LOOKED_FOR:
-                        return
+                        return names
                     entry = scanner.value()
                     if isinstance(entry, dict) and isinstance(entry.get("file_name"), str):
-                        yield entry["file_name"]
+                        names.append(entry["file_name"])
     except (DataError, OSError) as error:
-        raise UserError(f"{path} is not a readable COCO file: {error}") from error
+        if not names:
+            raise UserError(f"{path} is not a readable COCO file: {error}") from error
+    return names

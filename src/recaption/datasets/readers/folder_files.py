@@ -72,6 +72,8 @@ def sort_files(
             found.images.append(name)
         else:
             found.rest.append(name)
+    for base, by_extension in found.texts.items():
+        found.texts[base] = {ext: by_extension[ext] for ext in sidecars if ext in by_extension}
     found.metadata.sort(key=known.metadata_names.index)
     return found
 

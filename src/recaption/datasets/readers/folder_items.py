@@ -70,9 +70,7 @@ class FolderItems:
         except OSError as error:
             return rejected(key, f"a file beside the image cannot be read: {error.strerror}", retryable=True)
         image = Image(path=f"{self.folder.path}/{name}", name=name)
-        return Record(
-            key=key, image=image, captions=parts.captions, evidence=parts.evidence, metadata=parts.metadata
-        )
+        return parts.record(safe_key(parts.key) if parts.key else key, image)
 
     def _rows(self, name: str, key: str) -> Parts:
         """Return what the joined table and the nearest metadata file say about an image."""
@@ -140,6 +138,8 @@ def with_side(parts: Parts, said: Parts, *, caption_asked: bool) -> Parts:
 
     A JSON text that differs from the texts stays as metadata, unless its column was asked for: then it is first.
     """
+    if said.exported:
+        return said
     if caption_asked:
         return merged_parts(said, parts)
     if not parts.captions:

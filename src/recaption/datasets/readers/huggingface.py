@@ -29,8 +29,7 @@ class HuggingFaceReader(BaseReader):
         self._library = _library()
         self._splits = self._load()
         first_name, first = next(iter(self._splits.items()))
-        root = options.image_root or (Path(source) if Path(source).is_dir() else Path())
-        self._root = ImageRoot.of(root)
+        self._root = ImageRoot.of(Path(source) if Path(source).is_dir() else Path(), options.image_root)
         roles = self._maker(first_name, first).roles
         self._count = sum(len(split) for split in self._splits.values())
         self.description = (

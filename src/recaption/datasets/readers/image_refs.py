@@ -26,11 +26,14 @@ class ImageRoot:
 
     folder: str
     """Absolute path."""
+    home: str
+    """Absolute path of the table's own folder, where they may lie too."""
 
     @staticmethod
-    def of(folder: Path) -> "ImageRoot":
-        """Return a root for a folder that may be relative."""
-        return ImageRoot(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+    def of(home: Path, asked: Path | None = None) -> "ImageRoot":
+        """Return the root for a table in the folder `home`, or the one that was asked for."""
+        # resolve() would follow links
+        return ImageRoot(os.path.abspath(asked or home), os.path.abspath(home))  # noqa: PTH100
 
     def image(self, value: object) -> Image | None:
         """Return what a cell holds as an image; None where it is empty.
@@ -74,11 +77,10 @@ class ImageRoot:
             raise DataError("the image path is not usable: it holds a NUL or is longer than 4,096 characters")
         candidate = text if os.path.isabs(text) else text.replace("\\", "/")  # noqa: PTH117
         full = os.path.normpath(os.path.join(self.folder, candidate))  # noqa: PTH118
-        root = self.folder.rstrip("/") + "/"
-        if not full.startswith(root):
+        if not any(full.startswith(root.rstrip("/") + "/") for root in (self.folder, self.home)):
             raise DataError(
                 f"the image path {text[:200]!r} leads out of {self.folder}; "
-                "if that is meant, name the folder that holds the images as image root"
+                "if that is meant, name the folder that holds the images with --image-root"
             )
         return full
 

@@ -13,6 +13,7 @@ from recaption.datasets.readers.accounting import Tally, rejected
 from recaption.datasets.readers.columns import Roles
 from recaption.datasets.readers.conventions import MAX_TEXT_BYTES
 from recaption.datasets.readers.image_refs import ImageRoot, image_identity
+from recaption.datasets.readers.own_columns import OwnColumns, own_columns
 from recaption.datasets.readers.source_text import clean_text, safe_key, without_tokens
 from recaption.datasets.readers.values import json_safe, whole_number
 
@@ -57,6 +58,23 @@ class Parts:
     captions: tuple[Caption, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    key: str | None = None
+    chosen: str | None = None
+    size: tuple[int, int] | None = None
+    exported: bool = False
+    """Whether Recaption exported the row, so that it is complete: key, choice and size come from it too."""
+
+    def record(self, key: str, image: Image | None) -> Record:
+        """Return a record of a thing that is said to have these parts."""
+        return Record(
+            key=key,
+            image=image,
+            size=self.size,
+            captions=self.captions,
+            evidence=self.evidence,
+            metadata=self.metadata,
+            chosen=self.chosen,
+        )
 
 
 def source_caption(
@@ -110,11 +128,10 @@ def parts_of(
     Raises:
         DataError: Something is over a limit.
     """
-    metadata = {
-        clean_text(str(name))[0]: json_safe(value, _dropped(tally, str(name)))
-        for name, value in values.items()
-        if name not in roles.used
-    }
+    own = own_columns(values)
+    if own is not None:
+        return _exported(values, own, roles, tally)
+    metadata = _others(values, roles.used, tally)
     captions: list[Caption] = []
     if roles.caption is not None:
         texts, unusable = _texts(values.get(roles.caption))
@@ -123,7 +140,33 @@ def parts_of(
             metadata[roles.caption] = json_safe(values[roles.caption], _dropped(tally, roles.caption))
         made = (source_caption(t, damaged=False, origin=origin, column=roles.caption) for t in texts)
         captions = [caption for caption in made if caption is not None]
-    return Parts(unique(captions), _evidence(values, roles, tally, class_names or {}), metadata)
+        if metadata.get("original_caption") in [caption.text for caption in captions]:
+            del metadata["original_caption"]
+    key = metadata.pop("key") if "original_caption" in values and isinstance(metadata.get("key"), str) else None
+    found = _evidence(values, roles, tally, class_names or {})
+    return Parts(unique(captions), found, metadata, key=key if isinstance(key, str) and key.strip() else None)
+
+
+def _exported(values: Mapping[str, object], own: OwnColumns, roles: Roles, tally: Tally) -> Parts:
+    others = _others(values, own.used | roles.used, tally)
+    return Parts(
+        captions=own.captions,
+        evidence=_evidence(values, roles, tally, {}),
+        metadata={own.source_name(name): value for name, value in others.items()},
+        key=own.key,
+        chosen=own.chosen,
+        size=own.size,
+        exported=True,
+    )
+
+
+def _others(values: Mapping[str, object], used: frozenset[str], tally: Tally) -> dict[str, JsonValue]:
+    """Return the columns that pass through."""
+    return {
+        clean_text(str(name))[0]: json_safe(value, _dropped(tally, str(name)))
+        for name, value in values.items()
+        if name not in used
+    }
 
 
 def merged_parts(first: Parts, second: Parts) -> Parts:
@@ -137,6 +180,10 @@ def merged_parts(first: Parts, second: Parts) -> Parts:
         captions=unique([*first.captions, *(_with_columns(c, differing) for c in second.captions)]),
         evidence=first.evidence + tuple(e for e in second.evidence if e not in first.evidence),
         metadata={**second.metadata, **first.metadata},
+        key=first.key or second.key,
+        chosen=first.chosen or second.chosen,
+        size=first.size or second.size,
+        exported=first.exported or second.exported,
     )
 
 
@@ -224,9 +271,7 @@ class RowMaker:
         key = self._key(row, cell, image, parts)
         if image is not None and image.row is not None:
             image = replace(image, data=None)  # the cell can be read again; records stay small
-        return Record(
-            key=key, image=image, captions=parts.captions, evidence=parts.evidence, metadata=parts.metadata
-        )
+        return parts.record(key, image)
 
     def _key(self, row: Row, cell: object, image: Image | None, parts: Parts) -> str:
         if self.roles.key is not None:

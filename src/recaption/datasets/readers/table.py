@@ -25,9 +25,8 @@ class TableReader(BaseReader):
         super().__init__(source, options)
         self._files = table_shards(Path(source), recursive=options.recursive)
         first = self._open_first()
-        self._root = ImageRoot.of(
-            options.image_root or (Path(source) if Path(source).is_dir() else first.path.parent)
-        )
+        home = Path(source) if Path(source).is_dir() else first.path.parent
+        self._root = ImageRoot.of(home, options.image_root)
         maker = self._maker(first)
         shards = f", {len(self._files)} files" if len(self._files) > 1 else ""
         self._count = first.count if len(self._files) == 1 else None
@@ -92,7 +91,7 @@ class TableReader(BaseReader):
 
 def same_thing(first: Record, second: Record) -> bool:
     """Return whether two rows speak of one image: one key, and the image is named alike."""
-    if first.key != second.key:
+    if first.key != second.key or first.chosen or second.chosen:
         return False
     a, b = first.image, second.image
     if a is None or b is None or a.row is not None or b.row is not None:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -194,16 +194,15 @@ class _Shard:
             )
             return
         metadata = {n: v for n, v in parts.metadata.items() if (n, v) != ("key", sample.key)}
-        yield Record(
-            key=key, image=sample.image, captions=parts.captions, evidence=parts.evidence, metadata=metadata
-        )
+        key = safe_key(parts.key) if parts.key else key
+        yield replace(parts.record(key, sample.image), metadata=metadata)
 
 
 def _is_whole(sample: _Sample, usual: set[str], tear: Torn | None) -> bool:
     """Return whether the last sample before a cut is likely whole: it has what the one before it had."""
     if tear is not None and tear.member is not None and _split(tear.member)[0] == sample.key:
         return False
-    return sample.kinds >= usual if usual else sample.image is not None
+    return bool(usual) and sample.kinds >= usual
 
 
 def _role(known: Conventions, extension: str) -> str | None:
