@@ -143,7 +143,7 @@ def _on(a: Box, b: Box) -> bool:
 
 
 def _in_front_of(a: Box, b: Box) -> bool:
-    if a.bottom <= b.bottom:
+    if a.bottom <= b.bottom or a.right <= b.left or b.right <= a.left:
         return False
     limits = _limits()["in_front_of"]
     if a.bottom - b.bottom < limits["min_lower"] * b.height or a.area < limits["min_area_ratio"] * b.area:

@@ -74,7 +74,8 @@ class Compose:
             limits=self._limits,
             seed_of=lambda aspect: seed_from(seed, record.key, aspect),
         )
-        new = [self._caption(draft, record, alt) for draft in drafts]
+        alt_id = alt.id if alt and any(draft.uses_alt for draft in drafts) else None
+        new = [self._caption(draft, record, alt_id) for draft in drafts]
         if any(caption.provenance.stage == self.name for caption in record.captions):
             known = {caption.id for caption in record.captions}
             new = [caption for caption in new if caption.id not in known]
@@ -99,7 +100,7 @@ class Compose:
         text = alt.text if alt else record.original_text
         return language_by_script(text) if text else "en"
 
-    def _caption(self, draft: Draft, record: Record, alt: Caption | None) -> Caption:
+    def _caption(self, draft: Draft, record: Record, alt_id: str | None) -> Caption:
         return Caption(
             text=draft.text,
             origin="composed",
@@ -107,7 +108,7 @@ class Compose:
             provenance=Provenance(
                 stage=self.name,
                 version=self.version,
-                parents=(alt.id,) if alt and draft.uses_alt else (),
+                parents=(alt_id,) if alt_id and draft.uses_alt else (),
                 details={
                     "language": draft.language,
                     "templates": list(draft.templates),

@@ -35,6 +35,7 @@ _PREFER = (
     Condition(origin="composed", aspect="dense", min_support=1),
     Condition(origin="composed", aspect="brief", min_support=1),
     Condition(origin="alt", min_triage=0.5),
+    Condition(origin="alt", min_triage=0.4),  # a bare name or date still tells more than pixels do
     Condition(origin="composed"),
     Condition(from_stage="source"),
 )

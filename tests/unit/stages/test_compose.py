@@ -152,6 +152,21 @@ def test_what_the_alt_text_names_is_not_repeated() -> None:
     assert texts(record(thing("dog"), captions=[alt("My puppy")])) == {}
 
 
+def test_what_the_alt_text_only_names_is_described() -> None:
+    scene = record(thing("ball", colour="red", material="wood"), thing("cat"), captions=[alt("My red ball")])
+    said = texts(scene)
+    assert "The ball is wooden." in said["dense"]
+    assert "wooden" not in said["brief"]
+
+
+def test_where_it_is_is_said_once() -> None:
+    there, elsewhere = alt("A dog in the grass"), alt("A dog")
+    assert texts(record(thing("dog"), GRASS, captions=[there])).keys() == {"context"}
+    assert (
+        texts(record(thing("dog"), GRASS, captions=[elsewhere]))["dense"] == "A dog. The scene is set on grass."
+    )
+
+
 def test_a_product_name_gets_no_company_it_may_itself_be() -> None:
     said = texts(record(thing("car"), captions=[alt("1967 Ford Mustang")]), aspects=["brief"])["brief"]
     assert said == "1967 Ford Mustang. The picture shows a car."
@@ -215,9 +230,11 @@ def test_known_tags_are_the_scene_and_others_are_quoted() -> None:
     def tag(label: str) -> Evidence:
         return Evidence(kind="tag", label=label, source="column:tags")
 
-    said = texts(record(tag("beach"), tag("wedding"), tag("dog"), thing("dog")))["dense"]
+    said = texts(
+        record(tag("wedding"), tag("beach"), tag("Tuscany"), tag("wedding"), tag("dog"), thing("dog"))
+    )["dense"]
     assert "on a beach" in said
-    assert said.endswith('The picture is tagged "wedding".')
+    assert said.endswith('The picture is tagged "wedding" and "Tuscany".')
 
 
 def test_nothing_known_nothing_said() -> None:

@@ -112,7 +112,7 @@ def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, lim
     things: dict[str, list[Thing]] = {}
     unsure: dict[str, int] = {}
     words: list[tuple[int, Evidence]] = []
-    tags: list[tuple[str, int]] = []
+    tags: dict[str, int] = {}
     background: tuple[str, int] | None = None
     pixels: list[tuple[int, Evidence]] = []
     for index, item in enumerate(evidence[:_MAX_ITEMS]):
@@ -130,7 +130,7 @@ def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, lim
             if named and not background:
                 background = (named, index)
             elif not named:
-                tags.append((label, index))
+                tags.setdefault(label, index)
         elif item.kind == "pixel" and label:
             pixels.append((index, item))
     everything = [thing for group in things.values() for thing in group]
@@ -142,7 +142,7 @@ def gather_facts(evidence: Sequence[Evidence], size: tuple[int, int] | None, lim
         groups=tuple(groups),
         quotes=tuple(quotes_of(words, bearers, limits.max_quotes, limits.max_quote_characters)),
         background=background,
-        tags=tuple(dict(reversed(tags)).items()) if tags else (),
+        tags=tuple(tags.items()),
         pixels=tuple(_pixel_facts(pixels)),
         size=size,
     )

@@ -35,7 +35,9 @@ def quotes_of(
         most: Quotes at most.
         max_characters: Length of each at most.
     """
-    readable = [(index, item, text) for index, item in words if (text := clean_quote(item.label))]
+    readable = [
+        (index, item, text) for index, item in words if _is_worth_telling(text := clean_quote(item.label))
+    ]
     blocks: list[list[tuple[int, Evidence, str]]] = []
     for entry in _in_order(readable):
         if blocks and _continues(blocks[-1][-1][1], entry[1]):
@@ -51,6 +53,11 @@ def clean_quote(text: str) -> str:
     """Return words read in a picture as one harmless line: no control characters, inner double quotes made single."""
     kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[:2000])
     return " ".join(re.sub(r"[\"“”„«»「」『』]", "'", kept).split())
+
+
+def _is_worth_telling(text: str) -> bool:
+    letters = [c for c in text if c.isalnum()]
+    return len(letters) >= load_data("facts.yaml")["min_characters"] or any("一" <= c <= "鿿" for c in letters)
 
 
 def _shortened(text: str, most: int) -> str:

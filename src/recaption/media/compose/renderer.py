@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from recaption.media import layout
+from recaption.media.compose.data import load_data
 from recaption.media.compose.facts import Facts, Limits
 from recaption.media.compose.grammar import Language, grammar_of
 from recaption.media.compose.relations import Statement
@@ -76,7 +77,8 @@ def _text(writer: Writer) -> None:
     if free:
         quotes = [grammar.data["quote"].format(text=quote.text) for quote in free]
         writer.indices |= dict.fromkeys(i for quote in free for i in quote.indices)
-        writer.say("text", plural=len(free) > 1, quotes=grammar.join(quotes))
+        template = "word" if len(free) == 1 and " " not in free[0].text else "text"
+        writer.say(template, plural=len(free) > 1, quotes=grammar.join(quotes))
     for quote in writer.facts.quotes:
         if quote.on:
             writer.indices |= dict.fromkeys(quote.indices)
@@ -90,6 +92,7 @@ def _dense(writer: Writer) -> None:
     units = view.units[: view.limits.max_groups_dense]
     if view.alt:
         writer.lead(units, ALL_KINDS)
+        _described(writer)
         _relations(writer)
         _scene(writer)
     elif units:
@@ -106,9 +109,30 @@ def _dense(writer: Writer) -> None:
             _positions(writer)
     else:
         _scene(writer)
-    _look(writer)
     _text(writer)
+    _look(writer, only_vivid=bool(writer.sentences))
     _tags(writer)
+
+
+def _described(writer: Writer) -> None:
+    """Say what the things look like that the alt-text only names."""
+    view, grammar = writer.view, writer.grammar
+    alt = (view.alt or "").lower()
+    labels = [unit.label for unit in view.units]
+    for unit in view.units[: view.limits.max_groups]:
+        if (
+            unit.label not in view.named_by_alt
+            or labels.count(unit.label) > 1
+            or unit.count > 1
+            or not unit.exact
+        ):
+            continue
+        look = dict(unit.look)
+        said = [grammar.adjective(look[k]) for k in grammar.data["adjective_order"] if k in look]
+        new = [adjective for adjective in said if adjective and adjective not in alt]
+        if new:
+            phrase = writer.name(unit, (), definite=True)
+            writer.say("described", plural=phrase.plural, a=phrase.text, look=grammar.join(new))
 
 
 def _relations(writer: Writer) -> None:
@@ -155,7 +179,7 @@ def _open_with_place(writer: Writer) -> None:
 
 def _scene(writer: Writer) -> None:
     where = writer.view.place
-    if where and where[1] not in writer.indices and where[0].lower() not in (writer.view.alt or "").lower():
+    if where and where[1] not in writer.indices and not (writer.uses_alt and writer.view.alt_names_place):
         writer.indices[where[1]] = None
         writer.say("scene", place=where[0])
 
@@ -168,10 +192,13 @@ def _tags(writer: Writer) -> None:
         writer.say("tagged", tags=writer.grammar.join(quotes))
 
 
-def _look(writer: Writer) -> None:
-    """Say the overall look of the pixels."""
+def _look(writer: Writer, *, only_vivid: bool = False) -> None:
+    """Say the overall look of the pixels; dull colours only where they are wanted."""
     said: list[str] = []
+    dull = frozenset(load_data("facts.yaml")["dull_colours"])
     for fact in writer.facts.pixels:
+        if only_vivid and fact.name == "colour" and dull.issuperset(fact.values):
+            continue
         table = writer.grammar.data["looks"].get(fact.name, {})
         phrase = table.get(fact.values[0], table.get("default"))
         adjectives = [adjective for value in fact.values if (adjective := writer.grammar.adjective(value))]

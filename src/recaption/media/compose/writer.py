@@ -8,6 +8,7 @@ from typing import Final, Literal
 from recaption.media.compose.facts import Facts, Group, Limits, split_by_look
 from recaption.media.compose.grammar import Draw, Grammar, Language, Phrase
 from recaption.media.compose.relations import Statement, statements
+from recaption.media.labels import mentions_label
 
 __all__ = ["ALL_KINDS", "Aspect", "Draft", "View", "Writer"]
 
@@ -69,6 +70,15 @@ class View:
             if said:
                 return said, index
         return None
+
+    @property
+    def alt_names_place(self) -> bool:
+        """True when the alt-text says already where all this is."""
+        if not (self.place and self.alt):
+            return False
+        said, index = self.place
+        named = [label for label, i in (*self.facts.tags, self.facts.background or ("", -1)) if i == index]
+        return said.lower() in self.alt.lower() or any(mentions_label(self.alt, label) for label in named)
 
     @cached_property
     def other_tags(self) -> list[tuple[str, int]]:
