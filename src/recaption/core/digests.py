@@ -16,9 +16,7 @@ def canonical_json(value: object) -> str:
         DataError: The value holds something JSON has no word for (NaN, an object, a set).
     """
     try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
-        )
+        return _encoder.encode(value)
     except (TypeError, ValueError) as error:
         raise DataError(f"cannot write {type(value).__name__} as JSON: {error}") from error
 
@@ -27,6 +25,12 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+# One encoder for all: making it costs more than most of the texts it writes.
+_encoder = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+)
 
 
 def digest_bytes(data: bytes) -> str:

@@ -6,6 +6,7 @@ Coordinates are pixels of the upright image (EXIF orientation applied): x right,
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from recaption.core.digests import digest_json
@@ -151,7 +152,12 @@ class Caption:
     def id(self) -> str:
         """Stable name within its record: 12 hex digits of what it says and how it came to be."""
         p = self.provenance
-        return digest_json([self.text, self.origin, self.aspect, p.stage, p.version, list(p.parents)])[:12]
+        return _caption_id(self.text, self.origin, self.aspect, p.stage, p.version, p.parents)
+
+
+@lru_cache(maxsize=8192)  # an id is asked for many times while its batch is at work, and never after
+def _caption_id(*parts: object) -> str:
+    return digest_json(parts)[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
