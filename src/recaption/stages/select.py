@@ -87,8 +87,9 @@ class Select:
 
 
 def _chosen(record: Record, caption: Caption, reason: str) -> Record:
-    flagged = replace(caption, flags={**caption.flags, "chosen": reason})
-    captions = tuple(flagged if c is caption else c for c in record.captions)
+    provenance = replace(caption.provenance, details={**caption.provenance.details, "chosen_by": reason})
+    told = replace(caption, provenance=provenance)
+    captions = tuple(told if c is caption else c for c in record.captions)
     return replace(record, captions=captions, chosen=caption.id)
 
 

@@ -50,12 +50,12 @@ PIXELS = caption("The picture is dark.", aspect="appearance", support=0)
 def test_default_order(captions: tuple[Caption, ...], expected: Caption) -> None:
     best = select(record(captions=captions))
     assert best.id == expected.id
-    assert best.flags["chosen"]
+    assert best.provenance.details["chosen_by"]
 
 
 def test_the_reason_names_the_rule() -> None:
     best = select(record(captions=(ORIGINAL, CLEAN)))
-    assert best.flags["chosen"] == "rule 3: origin alt, min triage 0.5"
+    assert best.provenance.details["chosen_by"] == "rule 3: origin alt, min triage 0.5"
 
 
 def test_the_latest_wins_and_ruled_out_captions_do_not() -> None:
@@ -91,7 +91,7 @@ def test_of_a_split_text_the_first_part_stands_for_the_whole() -> None:
 def test_the_original_stays_when_no_rule_fits() -> None:
     best = select(record(captions=(replace(ORIGINAL, kept=False), PIXELS)), prefer=[{"origin": "human"}])
     assert best.text == ORIGINAL.text
-    assert "no rule fits" in best.flags["chosen"]
+    assert "no rule fits" in str(best.provenance.details["chosen_by"])
 
 
 @pytest.mark.parametrize("captions", [(), (alt("", None, stage="source"),), (alt(" \t", 0.9),)])

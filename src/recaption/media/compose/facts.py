@@ -261,7 +261,10 @@ def _background(item: Evidence, label: str) -> str | None:
 
 
 def _pixel_facts(items: Sequence[tuple[int, Evidence]]) -> Iterator[PixelFact]:
-    """Yield brightness and greyscale as found, and the one or two colours that make up most of the picture."""
+    """Yield brightness and greyscale as found, and the one or two colours that make up most of the picture.
+
+    Where no two colours do, the two largest are yielded as the `palette`, for a picture of which nothing else is known.
+    """
     grey = False
     colours: list[tuple[float, str, int]] = []
     for index, item in items:
@@ -278,3 +281,5 @@ def _pixel_facts(items: Sequence[tuple[int, Evidence]]) -> Iterator[PixelFact]:
         if not grey and len(most) == count and sum(share for share, _, _ in most) >= least:
             yield PixelFact("colour", tuple(name for _, name, _ in most), tuple(i for _, _, i in most))
             return
+    if colours and not grey:
+        yield PixelFact("palette", tuple(c[1] for c in colours[:2]), tuple(c[2] for c in colours[:2]))

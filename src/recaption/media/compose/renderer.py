@@ -199,6 +199,8 @@ def _look(writer: Writer, *, only_vivid: bool = False) -> None:
     for fact in writer.facts.pixels:
         if only_vivid and fact.name == "colour" and dull.issuperset(fact.values):
             continue
+        if fact.name == "palette" and (only_vivid or said):
+            continue
         table = writer.grammar.data["looks"].get(fact.name, {})
         phrase = table.get(fact.values[0], table.get("default"))
         adjectives = [adjective for value in fact.values if (adjective := writer.grammar.adjective(value))]
