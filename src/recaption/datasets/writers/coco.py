@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from recaption.core.errors import ImageError
 from recaption.core.types import Record
-from recaption.datasets.atomic import check_new, make_folder, staged_folder, write_atomic, write_atomic_stream
+from recaption.datasets.atomic import check_new, make_folder, staged_folder, write_atomic_stream
 from recaption.datasets.writers.content import chosen_text, encoded_image, json_bytes, with_metadata
 from recaption.datasets.writers.names import GivenNames, image_name, relative_path
 from recaption.media.images import read_header
@@ -141,7 +141,7 @@ def _copied(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] |
     name = image_name(record.key, image.extension, fits, given)
     if name is None:
         return "duplicate_key"
-    write_atomic(folder / name, image.data, sync_parent=False)
+    (folder / name).write_bytes(image.data)
     return {"file_name": name, **_sides(record.size or _size(image.data))}
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from recaption.core.errors import ImageError
 from recaption.core.types import Record
-from recaption.datasets.atomic import make_folder, staged_folder, write_atomic, write_atomic_stream
+from recaption.datasets.atomic import make_folder, staged_folder, write_atomic_stream
 from recaption.datasets.schema import write_rows
 from recaption.datasets.writers.content import (
     caption_json,
@@ -92,7 +92,7 @@ class ImageFolderWriter:
         name = image_name(record.key, image.extension, fits, given)
         if name is None:
             return "duplicate_key"
-        write_atomic(folder / name, image.data, sync_parent=False)
+        (folder / name).write_bytes(image.data)
         row = {"file_name": name, "text": text, "original_caption": record.original_text, "key": record.key}
         if self.params.all_captions:
             row["chosen"] = record.chosen

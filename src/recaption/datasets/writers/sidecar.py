@@ -1,9 +1,12 @@
 """One small text file per image, as trainers read them."""
 
+import itertools
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -12,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from recaption.core.digests import digest_text
 from recaption.core.errors import ImageError, RunFolderError
 from recaption.core.types import Image, Record
-from recaption.datasets.atomic import make_folder, remove_stale_parts, sync_folder, write_atomic
+from recaption.datasets.atomic import SYNCS_AT_ONCE, make_folder, remove_stale_parts, sync_folder, write_atomic
 from recaption.datasets.readers.conventions import conventions
 from recaption.datasets.writers.content import chosen_text, encoded_image, one_line
 from recaption.datasets.writers.names import GivenNames, relative_path
@@ -22,6 +25,18 @@ __all__ = ["SidecarWriter"]
 
 _log = logging.getLogger(__name__)
 MAX_SIDECAR_BYTES: Final = 4 << 20
+CHUNK: Final = 256
+CHUNK_WITH_IMAGES: Final = 16
+"""Records planned ahead; an image may have 64 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be written for one record."""
+
+    sidecar: Path
+    text: str
+    image: tuple[Path, bytes] | None
 
 
 class SidecarWriter:
@@ -75,13 +90,18 @@ class SidecarWriter:
         counts = Counter({"written": 0})
         given = GivenNames()
         folders: set[Path] = set()
-        for record in records:
-            counts[self._write_one(record, target, given, folders)] += 1
+        plans = (self._plan(record, target, given, folders) for record in records)
+        chunk = CHUNK_WITH_IMAGES if self.params.images else CHUNK
+        # Every file is synced, and a sync is nothing but waiting: so many at once, a bounded number ahead.
+        with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+            while some := list(itertools.islice(plans, chunk)):
+                counts.update(pool.map(self._carry_out, some))
         for folder in sorted(folders):
             sync_folder(folder)
         return dict(counts)
 
-    def _write_one(self, record: Record, target: Path, given: GivenNames, folders: set[Path]) -> str:
+    def _plan(self, record: Record, target: Path, given: GivenNames, folders: set[Path]) -> _Plan | str:
+        """Return what to write, or the count that says why nothing."""
         text = chosen_text(record)
         body = "" if text is None else one_line(text)
         if not body:
@@ -93,11 +113,17 @@ class SidecarWriter:
             make_folder(place.parent)
             remove_stale_parts(place.parent)
             folders.add(place.parent)
-        if self.params.images and not self.params.beside:
-            problem = _write_image(record, place, given)
-            if problem:
-                return problem
-        return self._write_text(place, one_line(f"{self.params.prefix}{body}{self.params.suffix}"))
+        image = _image_file(record, place, given) if self.params.images else None
+        if isinstance(image, str):
+            return image
+        return _Plan(place, one_line(f"{self.params.prefix}{body}{self.params.suffix}"), image)
+
+    def _carry_out(self, plan: _Plan | str) -> str:
+        if isinstance(plan, str):
+            return plan
+        if plan.image is not None and not _write_image(*plan.image):
+            return "conflicting_image"
+        return self._write_text(plan.sidecar, plan.text)
 
     def _beside(self, image: Image | None, given: GivenNames) -> Path | str:
         """Return where the text goes, or the count that says why it goes nowhere."""
@@ -171,8 +197,8 @@ def _content(path: Path) -> bytes | RunFolderError | None:
     return data
 
 
-def _write_image(record: Record, sidecar: Path, given: GivenNames) -> str | None:
-    """Write the image under the sidecar's name; return the count that says why not, None when done."""
+def _image_file(record: Record, sidecar: Path, given: GivenNames) -> tuple[Path, bytes] | str:
+    """Return where the image goes, named like its sidecar, and its bytes, or the count that says why not."""
     if record.image is None:
         return "no_image"
     try:
@@ -186,11 +212,13 @@ def _write_image(record: Record, sidecar: Path, given: GivenNames) -> str | None
     short = f"{sidecar.stem.removesuffix(f'.{extension}')}.{extension}"
     folder = sidecar.parent
     path = given.claim(str(folder / short), str(folder / f"{sidecar.stem}.{extension}"))
-    if path is None:
-        return "conflicting_image"
-    there = Path(path)
-    if not there.exists():
-        write_atomic(there, image.data, sync_parent=False)
-        return None
-    same_size = there.is_file() and there.stat().st_size == len(image.data)
-    return None if same_size and there.read_bytes() == image.data else "conflicting_image"
+    return "conflicting_image" if path is None else (Path(path), image.data)
+
+
+def _write_image(path: Path, data: bytes) -> bool:
+    """Write an image where there is none; return whether these bytes are there now."""
+    if not path.exists():
+        write_atomic(path, data, sync_parent=False)
+        return True
+    same_size = path.is_file() and path.stat().st_size == len(data)
+    return same_size and path.read_bytes() == data
