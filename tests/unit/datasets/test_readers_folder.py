@@ -177,7 +177,7 @@ def test_a_table_is_joined_by_path_name_or_stem(tmp_path: Path) -> None:
     assert sorted(reject.key for reject in rejects) == ["nobody", "t.csv line 7"]
     assert "images without a row in t.csv: 1" in reader.notes
     assert not any("files ignored" in note for note in reader.notes)
-    assert "joined with t.csv (key 'name' (asked), caption 'title' (asked)" in reader.description
+    assert "joined with t.csv (key 'name' (asked), caption 'title' (asked))" in reader.description
 
 
 def test_names_that_several_folders_share_match_by_path_only(tmp_path: Path) -> None:

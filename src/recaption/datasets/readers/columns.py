@@ -33,10 +33,10 @@ class Roles:
         single = (self.key, self.caption, self.image, self.objects, self.evidence)
         return frozenset(name for name in (*single, *self.tags) if name is not None)
 
-    def describe(self) -> str:
+    def describe(self, *, with_image: bool = True) -> str:
         """Return `key 'id', caption 'text' (asked), no image column`."""
         parts = []
-        for role in ("key", "caption", "image"):
+        for role in ("key", "caption", "image") if with_image else ("key", "caption"):
             column: str | None = getattr(self, role)
             if column is None:
                 parts.append(f"no {role} column")

@@ -55,7 +55,7 @@ class FolderReader(BaseReader):
             texts.append(f"{found.metadata[0]}{more}")
         if self._table is not None:
             roles = join_roles(self._table.columns, self.options, self._table.path.name)
-            texts.append(f"joined with {self._table.path.name} ({roles.describe()})")
+            texts.append(f"joined with {self._table.path.name} ({roles.describe(with_image=False)})")
         warnings = "".join(f"; warning: {text}" for text in found.warnings[:3])
         return f"folder of {count} images, {', '.join(texts) or 'no texts'}{warnings}"
 

@@ -102,6 +102,8 @@ def source_caption(
 
 def unique(captions: Sequence[Caption]) -> tuple[Caption, ...]:
     """Return captions without repetitions; one that was said twice remembers `times`."""
+    if len(captions) < 2:
+        return tuple(captions)
     found: dict[str, Caption] = {}
     for caption in captions:
         before = found.setdefault(caption.id, caption)
