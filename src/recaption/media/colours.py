@@ -187,5 +187,7 @@ def _chroma(crop: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
 
 def _inside(low: float, high: float, length: int) -> tuple[int, int]:
     """Return a range of whole pixels within [0, length), at least one pixel wide where it overlaps."""
-    first = min(max(int(low), 0), length)
+    if high <= 0 or low >= length:
+        return 0, 0
+    first = max(int(low), 0)
     return first, min(max(int(np.ceil(high)), first + 1), length)

@@ -83,30 +83,46 @@ def _slant(quads: Sequence[Quad]) -> float:
 
 def _columns(pieces: list[_Piece]) -> list[list[_Piece]]:
     """Return groups of pieces that are read one after the other, each from top to bottom."""
-    if len(pieces) < 2 * _MIN_LINES:
-        return [pieces]
     sides = _gutter(pieces)
     if sides:
         return [*_columns(sides[0]), *_columns(sides[1])]
-    ordered = sorted(pieces, key=lambda p: (p.top, p.index))
-    cuts = _level_cuts(ordered)
-    for cut in cuts:  # a heading across the columns below it
-        if _gutter(ordered[cut:]):
-            return [*_columns(ordered[:cut]), *_columns(ordered[cut:])]
-    for cut in reversed(cuts):  # a line across the columns above it
-        if _gutter(ordered[:cut]):
-            return [*_columns(ordered[:cut]), *_columns(ordered[cut:])]
-    return [pieces]
+    bands, groups, across = _bands(pieces), [], []
+    first = 0
+    while first < len(bands):
+        end = _end_of_columns(bands, first)
+        if end is None:  # a heading, or plain lines
+            across += bands[first]
+            first += 1
+        else:
+            groups += [across, *_columns(_flat(bands[first:end]))]
+            across, first = [], end
+    return [group for group in (*groups, across) if group]
 
 
-def _level_cuts(ordered: list[_Piece]) -> list[int]:
-    """Return where pieces sorted by their top can be cut so that no piece crosses the cut."""
-    cuts, lowest = [], -math.inf
-    for position, piece in enumerate(ordered):
-        if position and piece.top >= lowest:
-            cuts.append(position)
+def _bands(pieces: list[_Piece]) -> list[list[_Piece]]:
+    """Return the pieces in bands from top to bottom, parted wherever a level line touches none of them."""
+    bands: list[list[_Piece]] = []
+    lowest = -math.inf
+    for piece in sorted(pieces, key=lambda p: (p.top, p.index)):
+        if piece.top >= lowest:
+            bands.append([])
+        bands[-1].append(piece)
         lowest = max(lowest, piece.bottom)
-    return cuts
+    return bands
+
+
+def _end_of_columns(bands: list[list[_Piece]], first: int) -> int | None:
+    """Return the band after the columns that begin in band `first`; None if none begin there."""
+    for end in range(first + 1, min(first + 3, len(bands)) + 1):
+        if _gutter(_flat(bands[first:end])):
+            while end < len(bands) and _gutter(_flat(bands[first : end + 1])):
+                end += 1
+            return end
+    return None
+
+
+def _flat(bands: list[list[_Piece]]) -> list[_Piece]:
+    return [piece for band in bands for piece in band]
 
 
 def _gutter(pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]] | None:
