@@ -91,6 +91,10 @@ def run(
     key_column: Annotated[str | None, typer.Option(help="Column that names the record.")] = None,
     caption_column: Annotated[str | None, typer.Option(help="Column with the original text.")] = None,
     image_column: Annotated[str | None, typer.Option(help="Column with the image: bytes, path or URL.")] = None,
+    image_root: Annotated[
+        Path | None, typer.Option(help="Folder that image paths in a table start from.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option(help="Look for images in folders below, too.")] = True,
     expert: Annotated[
         list[str] | None,
         typer.Option(help="Ask one more expert: `ocr`, or `yolox=MODEL.onnx`. May be repeated."),
@@ -99,7 +103,7 @@ def run(
         list[str] | None,
         typer.Option("--set", help="Change one value: `fit.budget=longclip248`. May be repeated."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many items.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many records.")] = None,
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Batches in flight; default: one per core.")
@@ -122,14 +126,15 @@ def run(
         "key_column": key_column,
         "caption_column": caption_column,
         "image_column": image_column,
+        "image_root": str(image_root.resolve()) if image_root else None,
+        "recursive": None if recursive else False,
+        "limit": limit,
     }
     spec = {"path": _absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
     if dry_run:
-        _plan(spec, loaded, limit, shard_size)
+        _plan(spec, loaded, shard_size)
         return
-    summary = _run(
-        spec, loaded, out, seed=seed, limit=limit, workers=workers, batch_size=batch_size, shard_size=shard_size
-    )
+    summary = _run(spec, loaded, out, seed=seed, workers=workers, batch_size=batch_size, shard_size=shard_size)
     _finish(summary, out, show, max_failed)
 
 
@@ -149,7 +154,6 @@ def retry(
         load_recipe(str(out / "recipe.yaml")),
         out,
         seed=about["seed"],
-        limit=about["limit"],
         workers=workers,
         batch_size=32,
         shard_size=about["shard_size"],
@@ -208,6 +212,8 @@ def export(
     folder.describe()
     counts = write(folder.records(), format, target, _pairs(set_ or []))
     console.out.print(", ".join(f"{console.safe(k)}: {v:,}" for k, v in counts.items()))
+    if any(count for name, count in counts.items() if name != "written"):
+        console.err.print("not every record could be written as it is in this format; see the counts")
 
 
 @app.command()
@@ -219,7 +225,8 @@ def recipes(
     from recaption.recipes.recipe import builtin_recipes, load_recipe
 
     if name is not None:
-        console.out.print(console.safe(load_recipe(name).to_yaml()), end="")
+        for line in load_recipe(name).to_yaml().splitlines():
+            console.out.print(console.safe(line))
     else:
         console.show_table(("recipe", "what it does"), builtin_recipes().items())
 
@@ -304,9 +311,7 @@ def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
         raise typer.Exit(EXIT_TOO_MANY_FAILED)
 
 
-def _plan(spec: dict[str, Any], recipe: Recipe, limit: int | None, shard_size: int) -> None:
-    from itertools import islice
-
+def _plan(spec: dict[str, Any], recipe: Recipe, shard_size: int) -> None:
     from recaption import console
     from recaption.datasets.detect import open_dataset
     from recaption.datasets.readers.options import ReaderOptions
@@ -314,7 +319,7 @@ def _plan(spec: dict[str, Any], recipe: Recipe, limit: int | None, shard_size: i
     from recaption.recipes.strict import validated
 
     reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
-    found = survey(islice(reader.records(), limit))
+    found = survey(reader.records())
     console.out.print(f"input: {console.safe(reader.description)}")
     for note in getattr(reader, "notes", []):
         console.out.print(f"note: {console.safe(note)}")
@@ -337,11 +342,11 @@ def _absolute(source: str) -> str:
 
 
 def _overrides(settings: list[str], experts: list[str]) -> dict[str, object]:
-    found = _pairs(settings)
+    found: dict[str, object] = {}
     for entry in experts:
         name, _, model = entry.partition("=")
         found[f"gather.experts.{name}"] = {"model": str(Path(model).absolute())} if model else {}
-    return found
+    return {**found, **_pairs(settings)}
 
 
 def _pairs(settings: list[str]) -> dict[str, object]:

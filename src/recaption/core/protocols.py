@@ -50,7 +50,10 @@ class Pixels:
 
 
 class Images(Protocol):
-    """The images of one batch: read once, decoded once, at the largest size any stage needs."""
+    """The images of one batch: read once, decoded once."""
+
+    fingerprint: str
+    """Digest of how images are decoded; part of every ledger key, since pixels depend on it."""
 
     def digest(self, record: Record) -> str:
         """Return the sha256 of the encoded bytes. Raises ImageError."""

@@ -36,10 +36,9 @@ PACKAGES = ("numpy", "pillow", "pyarrow", "ftfy", "instant-clip-tokenizer", "onn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run; nothing here changes what is written, but for `seed` and `limit`."""
+    """How to run; nothing here changes what is written, but for `seed`."""
 
     seed: int = 0
-    limit: int | None = None
     shard_size: int = 1000
     batch_size: int = 32
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -158,7 +157,7 @@ class _Run:
         started = time.monotonic()
         self.folder.write_text("recipe.yaml", self.recipe.to_yaml())
         self._describe(source, complete=False)
-        self.found = survey(self._read(), lambda n: self.watch(Progress(done=n, total=None)))
+        self.found = survey(self.reader.records(), lambda n: self.watch(Progress(done=n, total=None)))
         for results in self.executor.run(self._batches(), self.pipeline.run_batch):
             self.jobs[0].fresh.extend(results)
             self.jobs[0].batches_left -= 1
@@ -175,12 +174,9 @@ class _Run:
         self._log(summary)
         return summary
 
-    def _read(self) -> Iterator[Record | Rejected]:
-        return islice(self.reader.records(), self.options.limit)
-
     def _batches(self) -> Iterator[Sequence[Record | Rejected]]:
         """Yield what is to be done, shard by shard, and queue a job for each shard that has any."""
-        stream = with_survey(self._read(), self.found)
+        stream = with_survey(self.reader.records(), self.found)
         for shard, items in enumerate(_chunks(stream, self.options.shard_size)):
             digest = self._input_digest(items)
             marker = self.folder.marker(shard)
@@ -273,7 +269,6 @@ class _Run:
             "detected": self.reader.description,
             "recipe": {"name": self.recipe.name, "digest": self.recipe.digest},
             "seed": self.options.seed,
-            "limit": self.options.limit,
             "shard_size": self.options.shard_size,
         }
         if summary is not None:

@@ -176,9 +176,10 @@ def _recalled(
             values[position] = {"size": list(image.size), "answer": value}
         return [values[position] for position in positions]
 
-    pixels_depend_on: JsonValue = getattr(context.images, "fingerprint", "")
     keys = [
-        digest_json([*question, work.digest, pixels_depend_on, [_corners(box) for _, box in work.colourable]])
+        digest_json(
+            [*question, work.digest, context.images.fingerprint, [_corners(box) for _, box in work.colourable]]
+        )
         for work in works
     ]
     told = []

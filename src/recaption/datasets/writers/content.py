@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recaption.core.errors import ImageError
-from recaption.core.types import Caption, Evidence, Image, JsonValue, Record
+from recaption.core.types import Caption, Image, JsonValue, Record
 from recaption.datasets.stored import plain_json
 from recaption.media.images import read_bytes, sniff
 
@@ -16,7 +16,6 @@ __all__ = [
     "caption_json",
     "chosen_text",
     "encoded_image",
-    "evidence_json",
     "json_bytes",
     "one_line",
     "utf8_text",
@@ -119,19 +118,6 @@ def caption_json(caption: Caption) -> dict[str, Any]:
             "parents": list(p.parents),
             "details": dict(p.details),
         },
-    }
-
-
-def evidence_json(evidence: Evidence) -> dict[str, Any]:
-    """Return a piece of evidence as plain JSON; `box` is left, top, right, bottom."""
-    box = evidence.box
-    return {
-        "kind": evidence.kind,
-        "label": evidence.label,
-        "source": evidence.source,
-        "box": [box.left, box.top, box.right, box.bottom] if box else None,
-        "score": evidence.score,
-        "attributes": dict(evidence.attributes),
     }
 
 

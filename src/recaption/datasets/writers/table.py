@@ -17,10 +17,10 @@ from recaption.datasets.writers.content import (
     caption_json,
     chosen_text,
     encoded_image,
-    evidence_json,
     json_bytes,
     with_metadata,
 )
+from recaption.media.evidence_json import evidence_to_json
 from recaption.recipes.strict import StrictModel
 
 __all__ = ["JsonlWriter", "ParquetWriter"]
@@ -99,7 +99,7 @@ class JsonlWriter:
             "height": height,
             "chosen": record.chosen,
             "captions": [caption_json(c) for c in record.captions],
-            "evidence": [evidence_json(e) for e in record.evidence],
+            "evidence": [evidence_to_json(e) for e in record.evidence],
         }
         return with_metadata(row, record.metadata)
 

@@ -19,12 +19,12 @@ from recaption.datasets.writers.content import (
     caption_json,
     chosen_text,
     encoded_image,
-    evidence_json,
     json_bytes,
     one_line,
     with_metadata,
 )
 from recaption.datasets.writers.names import GivenNames, stem
+from recaption.media.evidence_json import evidence_to_json
 from recaption.recipes.strict import StrictModel
 
 __all__ = ["WebDatasetWriter"]
@@ -106,7 +106,7 @@ def _description(record: Record, text: str | None) -> dict[str, object]:
         "original_caption": record.original_text,
         "chosen": record.chosen,
         "captions": [caption_json(c) for c in record.captions],
-        "evidence": [evidence_json(e) for e in record.evidence],
+        "evidence": [evidence_to_json(e) for e in record.evidence],
     }
     if record.size is not None:
         row["width"], row["height"] = record.size
