@@ -61,6 +61,7 @@ def _evidence(scene: Scene) -> Iterator[JsonValue]:
         looks: dict[str, JsonValue] = {"colour": thing.colour, "material": thing.material, "size": thing.size}
         yield _piece("object", thing.shape, thing.box, looks)
     if scene.sign is not None:
+        yield _piece("object", "sign", scene.sign.box, {})
         yield _piece("text", scene.sign.word, scene.sign.box, {})
     yield _piece("tag", scene.background, None, {"role": "background"})
 

@@ -52,7 +52,9 @@ def test_evidence_says_everything_that_the_facts_say() -> None:
             assert isinstance(piece, dict)
             looks = piece["attributes"]
             assert isinstance(looks, dict)
-            if piece["kind"] == "object":
+            if piece["label"] == "sign":
+                assert scene.sign is not None
+            elif piece["kind"] == "object":
                 words.append(f"a {looks['size']} {looks['colour']} {looks['material']} {piece['label']}")
             elif piece["kind"] == "text":
                 words.append(f'a sign reads "{piece["label"]}"')
