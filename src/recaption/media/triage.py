@@ -37,7 +37,7 @@ _VISUAL_ZH: Final = re.compile(
     alternation(frozenset(word for section in load("visual_zh") for word in words("visual_zh", section)))
 )
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _CJK: Final = re.compile("[\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af]")
 _IDEOGRAPH: Final = re.compile("[\u3400-\u9fff]")
 _NOT_LETTERS: Final = re.compile(r"[\W\d_]+")
@@ -100,10 +100,10 @@ def _findings(
 ) -> Iterator[tuple[str, str]]:
     if copies is not None and copies > options.max_copies:
         yield "duplicate", f"stands on {copies:g} images"
-    if not raw.strip():
-        yield "empty", "no text"
+    if not any(map(str.isalnum, raw)):
+        yield "empty", "no words"
         return
-    if (name := _bare(raw)) in _PLACEHOLDERS or (name := _bare(cleaned)) in _PLACEHOLDERS:
+    if (name := _bare(raw)) in _PLACEHOLDERS or (cleaned and (name := _bare(cleaned)) in _PLACEHOLDERS):
         yield "placeholder", f"{name!r} describes nothing"
         return
     if is_file_name(raw):
@@ -149,7 +149,7 @@ def _visibility(text: str, found: list[str]) -> Iterator[tuple[str, str]]:
     if language_of_script(text) is not None or not reads_as_english(text, doubt=True):
         return
     sample = found[: int(_THRESHOLDS["visual_sample_words"])]
-    if any(_is_visual(part) for word in sample for part in {word, *word.split("-")}):
+    if any(map(_is_visual, sample)):
         return
     names = [word for word in sample[1:] if word[0].isupper() and word.lower() not in _FUNCTION]
     if names or (len(sample) == 1 and sample[0][0].isupper()):
@@ -198,6 +198,7 @@ def _stuffing(text: str) -> str | None:
         if (
             number >= _THRESHOLDS["stuffing_repeats"]
             and number / content.total() >= _THRESHOLDS["stuffing_repeat_share"]
+            and function_share <= _THRESHOLDS["stuffing_function_share"]
         ):
             return f"{word!r} {number} times"
     return None

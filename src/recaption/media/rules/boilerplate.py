@@ -49,12 +49,14 @@ _VOCABULARY: Final = (
 )
 _TAIL_WORDS: Final = words("boilerplate", "tail_words")
 _HEAD_WORDS: Final = words("boilerplate", "head_words")
+_ANCHORS: Final = _TAIL_WORDS - words("boilerplate", "everyday_words") | words("boilerplate", "pairs")
 _TRIGGERS: Final = words("boilerplate", "trigger_words") | {
     max(words_of(site), key=len) for site in _SITES if words_of(site)
 }
 _LONGEST_SEGMENT: Final = 60
 _LONGEST_TAIL: Final = 70
 _LONGEST_CREDIT: Final = 200  # "Stock Photo - Royalty-Free, Artist: …, Code: …"
+_MOST_TAIL_WORDS: Final = 14
 _MOST_CUTS: Final = 50
 
 _ZH: Final = alternation(words("boilerplate", "chinese"))
@@ -110,7 +112,14 @@ def _boilerplate(text: str, _state: State) -> tuple[str, int]:
 def _shorten(text: str) -> str:
     """Cut one head, tail or segment; the same text if there is none."""
     said = words_of(text)
-    if said and said[-1] in _TAIL_WORDS and (tail := _tail(text)):
+    if _VOCABULARY.issuperset(said) and _SEGMENT.fullmatch(text.strip()):
+        return ""  # a set phrase and nothing else; a lone shop's name may be what the picture shows
+    if (
+        said
+        and said[-1] in _TAIL_WORDS
+        and not _ANCHORS.isdisjoint(said[-_MOST_TAIL_WORDS:])
+        and (tail := _tail(text))
+    ):
         return _ORDER.sub("", text[: tail.start()].rstrip())
     if not _HEAD_WORDS.isdisjoint(said[:2]) and (head := _HEAD.match(text)):
         return text[head.end() :].lstrip(" :,-–—|!.")
@@ -124,7 +133,7 @@ def _tail(text: str) -> re.Match[str] | None:
 
 def _without_segment(text: str) -> str:
     if text.isascii() and not any(map(text.__contains__, _ASCII_SEPARATORS)):
-        return "" if is_boilerplate(text.strip()) else text
+        return text
     first, last = None, None
     for separator in _SEPARATOR.finditer(text):
         first, last = first or separator, separator

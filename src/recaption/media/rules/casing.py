@@ -43,7 +43,7 @@ def casing_rules(options: NormaliseOptions) -> Iterator[Rule]:
     def shouting(text: str, state: State) -> tuple[str, int]:
         return _lower_shouting(text, state, titled)
 
-    yield Rule("shouting", Trigger(capitals=True), shouting)
+    yield Rule("shouting", Trigger(capitals=True, ranges=((0xC0, 0xDE),)), shouting)
     if options.final_stop:
         yield Rule("sentence_case", Trigger(always=True), _sentence_with_stop)
     else:
@@ -59,8 +59,10 @@ def _lower_shouting(text: str, state: State, titled: bool) -> tuple[str, int]:
     def quieter(match: re.Match[str]) -> str:
         nonlocal edits
         words_there = _SHOUTED.findall(match[0])
-        needed = _LEAST_SHOUTED_ALONE if alone else _LEAST_SHOUTED
-        if len(words_there) < needed or sum(not _is_acronym(word) for word in words_there) < 2:
+        enough = len(words_there) >= _LEAST_SHOUTED_ALONE
+        if not alone:
+            enough = sum(_SHOUTED.search(part) is not None for part in match[0].split()) >= _LEAST_SHOUTED
+        if not enough or sum(not _is_acronym(word) for word in words_there) < 2:
             return match[0]
         lowered = _TOKEN.sub(lambda m: _quiet(m, state.protected, titled), match[0])
         edits += lowered != match[0]

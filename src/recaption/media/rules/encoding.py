@@ -186,5 +186,5 @@ def _quotes(text: str, _state: State) -> tuple[str, int]:
 
 def _straight(text: str, state: State) -> tuple[str, int]:
     straight = text.translate(_CURLY)
-    text, edits = _quotes(straight, state)
-    return text, edits + (straight != text)
+    tidy, edits = _quotes(straight, state)
+    return tidy, edits + (straight != text)

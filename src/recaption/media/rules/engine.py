@@ -12,9 +12,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import AnyStr, Final, NamedTuple, TypeAlias
 
-__all__ = ["MAX_PASSES", "Edit", "Normalised", "Normaliser", "Rule", "State", "Trigger", "words_of"]
+__all__ = [
+    "MAX_PASSES",
+    "Edit",
+    "Normalised",
+    "Normaliser",
+    "Rule",
+    "State",
+    "Trigger",
+    "says_twice",
+    "words_of",
+]
 
 MAX_PASSES: Final = 8
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
@@ -25,9 +35,9 @@ _TO_WORDS: Final = bytes(b | 32 if 65 <= b <= 90 else b if 97 <= b <= 122 else 3
 _DIGIT_TO_ZERO: Final = bytes(48 if 48 <= b <= 57 else b for b in range(256))
 _CAPITAL_TO_A: Final = bytes(65 if 65 <= b <= 90 else b for b in range(256))
 _NOT_SHAPE: Final = bytes(b for b in range(128) if not (65 <= b <= 90 or 97 <= b <= 122 or b == 32))
-_LATIN_WORDS: Final = re.compile("[a-z]+")
-_CAPITALS_SIDE_BY_SIDE: Final = re.compile("[A-ZÀ-Þ]{2}[^a-zß-ÿ]? [^a-zß-ÿ]?[A-ZÀ-Þ]{2}")
+_BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
 _KNOWN_LENGTH: Final = 16
+_KNOWN_PLANS: Final = 4_096
 _KNOWN_CHARACTERS: Final = 20_000  # so that hostile text cannot grow the cache without end
 
 
@@ -53,7 +63,8 @@ class Trigger:
     twice: str = ""
     """Any of these ASCII marks at least twice."""
     double_space: bool = False
-    repeated_word: bool = False
+    said_twice: bool = False
+    """Words said twice in a row, one or several; only ASCII letters are looked at."""
     capitals: bool = False
     """Two words in capitals side by side."""
     one_token: bool = False
@@ -92,9 +103,18 @@ class Normalised(NamedTuple):
 
 def words_of(text: str) -> list[str]:
     """Return the lower-case runs of ASCII letters, as triggers see them."""
-    if text.isascii():
-        return text.encode().translate(_TO_WORDS).decode().split()
-    return _LATIN_WORDS.findall(text.lower())
+    return text.encode("ascii", "replace").translate(_TO_WORDS).decode().split()
+
+
+def says_twice(words: Sequence[AnyStr]) -> bool:
+    """Return whether one word, or several in a row, are followed at once by the same again."""
+    seen: dict[AnyStr, int] = {}
+    for position, word in enumerate(words):
+        before = seen.get(word)
+        if before is not None and words[before:position] == words[position : 2 * position - before]:
+            return True
+        seen[word] = position
+    return False
 
 
 class Normaliser:
@@ -104,12 +124,12 @@ class Normaliser:
         self._rules = tuple(rules)
         self._max_characters = max_characters
         self._odd: dict[bytes, int] = {}
-        self._plans: dict[int, tuple[tuple[str, Edit], ...]] = {}
+        self._plans: dict[int, tuple[tuple[int, str, Edit], ...]] = {}
         masks = _Masks(self._rules)
-        self._bytes, self._ranges, self._words = masks.bytes, masks.ranges, masks.words
-        self._byte_words = {word.encode(): mask for word, mask in masks.words.items()}
-        self._byte_word_keys = frozenset(self._byte_words)
-        self._characters = masks.characters
+        self._bytes, self._ranges = masks.bytes, masks.ranges
+        self._words = {word.encode(): mask for word, mask in masks.words.items()}
+        self._word_keys = frozenset(self._words)
+        self._characters: dict[str, int] = {}
         self._starts, self._ends = masks.starts, masks.ends
         self._digits = masks.digits
         self._always = masks.always
@@ -147,25 +167,28 @@ class Normaliser:
 
     def _edit(self, text: str, mask: int, protected: frozenset[str]) -> Normalised:
         current, fired, state = text, dict[str, int](), State(protected, {})
+        settled = 0  # rules that have seen the current text and left it alone need not be asked again
         for _ in range(MAX_PASSES):
-            before = current
-            for name, apply in self._plans.get(mask) or self._plan(mask):
-                current, edits = apply(current, state)
-                if edits:
+            todo, changed = mask & ~settled, False
+            for bit, name, apply in self._plans.get(todo) or self._plan(todo):
+                edited, edits = apply(current, state)
+                if edits and edited != current:
+                    current, changed, settled = edited, True, 0
                     fired[name] = fired.get(name, 0) + edits
-            if current == before:
+                else:
+                    settled |= bit
+            if not changed:
                 return Normalised(current, fired, state.flags)
             mask = self._mask(current)
-            if not mask:
+            if not mask & ~settled:
                 return Normalised(current, fired, state.flags)
         state.flags["unstable"] = f"still changing after {MAX_PASSES} passes, left as it is"
         return Normalised(text, _NOTHING, state.flags)
 
-    def _plan(self, mask: int) -> tuple[tuple[str, Edit], ...]:
-        plan = tuple(
-            (rule.name, rule.apply) for position, rule in enumerate(self._rules) if mask >> position & 1
-        )
-        if len(self._plans) < 4096:
+    def _plan(self, mask: int) -> tuple[tuple[int, str, Edit], ...]:
+        chosen = ((1 << position, rule) for position, rule in enumerate(self._rules) if mask >> position & 1)
+        plan = tuple((bit, rule.name, rule.apply) for bit, rule in chosen)
+        if len(self._plans) < _KNOWN_PLANS:
             self._plans[mask] = plan
         return plan
 
@@ -173,54 +196,36 @@ class Normaliser:
         """Return one bit per rule that may have something to do."""
         if not text:
             return 0
-        if not text.isascii():
-            return self._wide_mask(text)
-        data = text.encode()
         mask = self._always | self._starts.get(text[0], 0) | self._ends.get(text[-1], 0)
+        if text.isascii():
+            data = text.encode()
+        else:
+            data = text.encode("ascii", "replace")
+            mask |= self._beyond_ascii(text)
         odd = data.translate(_DIGIT_TO_ZERO, self._inert)
         if odd:
             bits = self._odd.get(odd)
             mask |= self._learn_odd(odd) if bits is None else bits
         words = data.translate(_TO_WORDS).split()
         unique = set(words)
-        if not self._byte_word_keys.isdisjoint(unique):
-            for word in self._byte_word_keys & unique:
-                mask |= self._byte_words[word]
-        if len(unique) != len(words):
+        if not self._word_keys.isdisjoint(unique):
+            for word in self._word_keys & unique:
+                mask |= self._words[word]
+        if len(unique) != len(words) and says_twice(words):
             mask |= self._repeated
         if b" " not in data:
             mask |= self._one_token
         elif b"  " in data:
             mask |= self._double_space
-        if b"AA AA" in data.translate(_CAPITAL_TO_A, _NOT_SHAPE):
+        if self._capitals and b"AA AA" in data.translate(_CAPITAL_TO_A, _NOT_SHAPE):
             mask |= self._capitals
         return mask
 
-    def _wide_mask(self, text: str) -> int:
-        mask = self._always | self._starts.get(text[0], 0) | self._ends.get(text[-1], 0)
-        known = self._characters
-        for character in set(text):
+    def _beyond_ascii(self, text: str) -> int:
+        mask, known = 0, self._characters
+        for character in set(_BEYOND_ASCII.findall(text)):
             bits = known.get(character)
             mask |= self._learn(character) if bits is None else bits
-        digits = sum(map(text.count, "0123456789"))
-        for least, bits in self._digits:
-            if digits >= least:
-                mask |= bits
-        words = words_of(text)
-        unique = set(words)
-        for word in self._words.keys() & unique:
-            mask |= self._words[word]
-        if len(unique) != len(words):
-            mask |= self._repeated
-        if " " not in text:
-            mask |= self._one_token
-        elif "  " in text:
-            mask |= self._double_space
-        for mark, bits in self._twice.items():
-            if text.count(mark) > 1:
-                mask |= bits
-        if self._capitals and _CAPITALS_SIDE_BY_SIDE.search(text):
-            mask |= self._capitals
         return mask
 
     def _learn_odd(self, odd: bytes) -> int:
@@ -254,7 +259,6 @@ class _Masks:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.bytes = [0] * 128
-        self.characters: dict[str, int] = {}
         self.ranges: list[tuple[int, int, int]] = []
         self.words: dict[str, int] = {}
         self.starts: dict[str, int] = {}
@@ -278,11 +282,10 @@ class _Masks:
             if trigger.digits:
                 least[trigger.digits] = least.get(trigger.digits, 0) | bit
             self.always |= bit * trigger.always
-            self.repeated |= bit * trigger.repeated_word
+            self.repeated |= bit * trigger.said_twice
             self.capitals |= bit * trigger.capitals
             self.one_token |= bit * trigger.one_token
         self.digits = sorted(least.items())
-        self.characters.update({chr(point): mask for point, mask in enumerate(self.bytes)})
 
 
 def _mark(table: dict[str, int], keys: Iterable[str], bit: int) -> None:

@@ -30,7 +30,7 @@ _DATE: Final = re.compile(
 )
 
 _NUMBER: Final = r"[0-9]{1,5}(?:[.,][0-9]{1,3}|[ -][0-9]/[0-9]{1,2}|/[0-9]{1,2})?"
-_UNIT: Final = alternation(words("figures", "units"))
+_UNIT: Final = alternation(words("figures", "units")) + r"|in(?!\s+[A-Za-z]{2})"
 _INCH: Final = "(?:\"|''|”|″|′′)"
 _TIMES: Final = r"\s?(?:[x×*✕]|by(?=\s))\s?"
 _LABELS: Final = alternation(words("figures", "size_labels"))

@@ -23,7 +23,7 @@ _EXTENSION: Final = re.compile(
 )
 _CAMERA: Final = re.compile(
     rf"(?<![A-Za-z0-9])(?:_?(?:{alternation(_CAMERAS)})[_-]?|_?(?:{alternation(_UNDERSCORED)})_|P(?=[0-9]{{7}}(?![0-9])))"
-    r"(?=[0-9_-]{0,8}[0-9]{3})[0-9]{1,9}(?:[_-][A-Za-z]{0,3}[0-9]{1,9}){0,3}"
+    r"(?=[0-9_-]{0,8}[0-9]{3})[0-9]{1,17}(?:[_-][A-Za-z]{0,3}[0-9]{1,9}){0,3}"
     r"(?:[_-](?:edit(?:ed)?|copy|small|large|web|hdr|crop))?(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
@@ -46,10 +46,15 @@ _COUNTER: Final = re.compile(
     r"(?:\s{1,3}(?:[-–_]\s)?|_)(?!007\Z)(?:0[0-9]{3,5}|(?<=[0-9]\s)0[0-9]{2}|(?<=[-–]\s)0[0-9]{2})\Z"
 )
 _SEGMENT_EDGES: Final = re.compile(
-    r"\A(?!(?:19|20)[0-9]{2}\b)[0-9]{4,}\b[\s]*|(?:\s+(?!(?:19|20)[0-9]{2}\b)(?:[0-9]{4,}|0)\b)+\Z"
+    r"\A(?!(?:19|20)[0-9]{2}\b)[0-9]{4,}\b\s*"
+    r"|(?:\s+(?:(?!(?:19|20)[0-9]{2}\b)[0-9]{4,}(?:\s[0-9]{1,3})?|0)\b)+\Z"
 )
 _LONGEST_COUNTER: Final = 12
 _HASH_LIKE: Final = re.compile(r"[0-9]{1,30}[a-f]")
+# A number right after a word, or a day of the calendar: the least a camera name or a screenshot must have.
+_NUMBERED: Final = re.compile(
+    r"[0-9](?:(?<=[A-Za-z_图幕片-][0-9])[0-9_-]{0,8}[0-9]|[0-9]{3}[-_.]?[01][0-9][-_.]?[0-3][0-9])"
+)
 _ANNOUNCING: Final = frozenset(
     {"p", "screen", "screenshot", "whatsapp", "photo", "image", "img", "scan", "scanned"}
 )
@@ -102,7 +107,7 @@ def _file_names(text: str, state: State) -> tuple[str, int]:
     if "_zps" in body:
         body, more = _BUCKET_SUFFIX.subn("", body)
         edits += more
-    if not body.isascii() or not _CAMERA_WORDS.isdisjoint(words_of(body)):
+    if _NUMBERED.search(body) and (not body.isascii() or not _CAMERA_WORDS.isdisjoint(words_of(body))):
         for pattern in (_SCREENSHOT, _CAMERA):
             body, more = pattern.subn(" ", body)
             edits += more
@@ -123,7 +128,7 @@ def _file_names(text: str, state: State) -> tuple[str, int]:
     if body[-1:].isdigit() and (counter := _COUNTER.search(body, max(0, len(body) - _LONGEST_COUNTER))):
         body = body[: counter.start()]
         edits += 1
-    return (body, edits) if edits else (text, 0)
+    return (body.strip(), edits) if edits else (text, 0)
 
 
 def _drop_hashes(text: str) -> tuple[str, int]:

@@ -49,6 +49,7 @@ _SAMPLE: Final = 400
 _ENGLISH: Final = words("language", "english")
 _FOREIGN: Final = words("language", "foreign")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
+_LONGER_WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 
 
 @cache
@@ -90,7 +91,7 @@ def language_of_script(text: str) -> str | None:
 
 def reads_as_english(text: str, *, doubt: bool) -> bool:
     """Return whether the function words of a text are English ones; `doubt` is the answer if there are none."""
-    found = _WORDS.findall(text.lower()[:_SAMPLE])
+    found = _LONGER_WORDS.findall(text.lower()[:_SAMPLE])
     english = sum(word in _ENGLISH for word in found)
     foreign = sum(word in _FOREIGN for word in found)
     if english == foreign == 0:
@@ -109,12 +110,12 @@ def detector(wanted: tuple[str, ...]) -> Callable[[str], str | None]:
     if all(code in by_script for code in wanted):
         return lambda text: language_of_script(text) or ("latin" if _has_latin_words(text) else None)
     try:
-        from lingua import IsoCode639_1, LanguageDetectorBuilder
+        from lingua import Language, LanguageDetectorBuilder
     except ImportError as error:
         raise MissingExtraError(
             "telling Latin languages apart", "lingua-language-detector", "langid"
         ) from error
-    known = {code.name.lower() for code in IsoCode639_1}
+    known = {language.iso_code_639_1.name.lower() for language in Language.all()}
     for code in wanted:
         if code not in known and code not in by_script:
             raise ValueError(f"unknown language {code!r}; give ISO 639-1 codes such as 'en' or 'zh'")

@@ -1,8 +1,8 @@
 """Rules for what lies between words: spaces and punctuation."""
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 from recaption.media.rules.engine import Rule, State, Trigger
 from recaption.media.rules.options import NormaliseOptions
@@ -20,18 +20,19 @@ _WIDE_SPACES: Final = (
 )
 _IDEOGRAPHIC_SPACE: Final = (0x3000, 0x3000)
 
-_BEFORE_MARK: Final = re.compile(
-    r"(?<=[\w)\]\"'”’%]) {1,3}(?=[,，。、；](?!\d)|\.(?:\s|\Z)|[)\]}”](?![A-Za-z0-9]))"
-)
-_AFTER_OPENER: Final = re.compile(r"(?<=[(\[{“]) {1,3}(?=\S)")
-_GLUED_COMMA: Final = re.compile(r"(?<=[A-Za-z])([,;])(?=[A-Za-z]{2})(?![A-Za-z]{0,20}://)")
+# Patterns begin with the mark itself and look back from there: the search then skips everything else at full speed.
 _EMPTY: Final = re.compile(r"\( ?\)|\[ ?\]|\{ ?\}|【 ?】|（ ?）|《 ?》|“ ?”")
-_SAME: Final = re.compile(r"([!?,;:！？，。、；：~～])(?: ?\1){1,200}")
+_RULER: Final = re.compile(r"([-–—_=*+|~^])\1{2,200}|-(?<=\s-)-(?=\s)")
 _MIXED: Final = re.compile(r"[!?]{3,200}")
-_DOTS: Final = re.compile(r"\.{4,200}|(?:…\s?){2,100}|(?:\. ){2,100}\.")
-_RULER: Final = re.compile(r"[-–—_=*#+|/\\~^<>.]{0,3}([-–—_=*+|~^])\1{2,200}")
+_SAME: Final = re.compile(r"([!?,;:！？，。、；：~～])(?: ?\1){1,200}")
+_DOTS: Final = re.compile(r"\.(?:\.{3,200}|(?: \.){2,100})|…(?:\s?…){1,100}")
 _SEPARATORS: Final = re.compile(r"( ?[|•·»] ?| [-–—~] ?)(?:[|•·» ]|[-–—~](?=[ |•·»-])){1,50}")
-_COMMAS: Final = re.compile(r"(?:[,;] ?){2,100}(?=[.!?]|\S)|[,;:] ?(?=[.!?](?:\s|\Z))")
+_COMMAS: Final = re.compile(r"[,;:](?:(?P<more>(?: ?[,;]){1,100}) ?| ?(?=[.!?](?:\s|\Z)))")
+_BEFORE_MARK: Final = re.compile(
+    r" (?<=[\w)\]\"'”’%] )(?=[,，。、；](?!\d)|\.(?:\s|\Z)|[)\]}”](?![A-Za-z0-9]))"
+)
+_AFTER_OPENER: Final = re.compile(r" (?<=[(\[{“] )(?=\S)")
+_GLUED_COMMA: Final = re.compile(r"([,;])(?<=[A-Za-z][,;])(?=[A-Za-z]{2})(?![A-Za-z]{0,20}://)")
 _LEADING: Final = re.compile(
     r"\A(?:[\s,;:|/\\•·»~_=^，。、；：！]|[-–—*+.](?=[\s,;:|•·»-])|\.{2,3}(?=\w)|[!?]{1,3}(?=[\s'\"\w])|[)\]}](?=\s|\w))+"
 )
@@ -79,8 +80,15 @@ def _punctuation(text: str, _state: State) -> tuple[str, int]:
     if not _needs_care(text):
         return text, 0
     before, edits = text, 0
-    for pattern, replacement in _STEPS:
-        text, more = pattern.subn(replacement, text)
+    for signs, pattern, replacement in _STEPS:
+        if any(map(text.__contains__, signs)):
+            text, more = pattern.subn(replacement, text)
+            edits += more
+    if text[-1:] in _EDGE_ENDS:
+        text, more = _TRAILING.subn("", text)
+        edits += more
+    if text[:1] in _EDGE_STARTS:
+        text, more = _LEADING.subn("", text)
         edits += more
     return (text, edits) if text != before else (before, 0)
 
@@ -90,20 +98,20 @@ def _calm(match: re.Match[str]) -> str:
     return ("?" if "?" in match[0] else "") + ("!" if "!" in match[0] else "")
 
 
-_STEPS: Final = (
-    (_EMPTY, " "),
-    (_RULER, " - "),
-    (_MIXED, _calm),
-    (_SAME, r"\1"),
-    (_DOTS, "..."),
-    (_SEPARATORS, r"\1 "),
-    (
-        _COMMAS,
-        lambda match: match[0].strip()[:1] + " " if match[0].strip()[:1] and len(match[0].strip()) > 1 else "",
-    ),
-    (_BEFORE_MARK, ""),
-    (_AFTER_OPENER, ""),
-    (_GLUED_COMMA, r"\1 "),
-    (_LEADING, ""),
-    (_TRAILING, ""),
+def _first_comma(match: re.Match[str]) -> str:
+    return f"{match[0][0]} " if match["more"] else ""
+
+
+_Step: TypeAlias = "tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]"
+_STEPS: Final[tuple[_Step, ...]] = (  # what a text must have at least, what is replaced, by what
+    (tuple(")]}】）》”"), _EMPTY, " "),
+    (tuple(mark * 2 for mark in "-–—_=*+|~^"), _RULER, " - "),
+    (("!", "?"), _MIXED, _calm),
+    (("",), _SAME, r"\1"),
+    (("...", ". .", "…"), _DOTS, "..."),
+    (("|", "•", "·", "»", " -", " –", " —", " ~"), _SEPARATORS, r"\1 "),
+    (tuple(",;:"), _COMMAS, _first_comma),
+    (("",), _BEFORE_MARK, ""),
+    (tuple("([{“"), _AFTER_OPENER, ""),
+    ((",", ";"), _GLUED_COMMA, r"\1 "),
 )

@@ -21,7 +21,11 @@ _URL: Final = re.compile(
 )
 _URL_LIKE: Final = re.compile(r"\.[A-Za-z]{2,6}/|www\.", re.IGNORECASE)
 _TRAILING: Final = re.compile(r"[.,;:!?'*_~-]+\Z")
-_LEAD_IN: Final = re.compile(rf"\s(?:{alternation(words('links', 'lead_ins'))})\s*[:：]?\s*\Z", re.IGNORECASE)
+_LEAD_IN: Final = re.compile(
+    rf"(?:\s|(?<=[(\[]))(?:{alternation(words('links', 'lead_ins'))})\s?[:：]?\s?\Z", re.IGNORECASE
+)
+
+_AFTER_ADDRESS: Final = ("", ".", ",", ";", "!", "?", ")", "]")
 
 _EMAIL: Final = re.compile(
     r"(?:mailto:)?(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@"
@@ -32,7 +36,11 @@ _DIGIT_RUN: Final = re.compile(r"(?<![0-9A-Za-z.-])[3-6][0-9]{3}(?:[ -]?[0-9]{2,
 _CARD_GROUPS: Final = re.compile(
     r"(?:[0-9]{13,16}|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}|[0-9]{4}([ -])[0-9]{6}\2[0-9]{5})"
 )
-_PHONE_LIKE: Final = re.compile(r"[0-9(][0-9 ().-]{5,18}[0-9]")
+_PHONE_LIKE: Final = re.compile(
+    r"\+[0-9]|[0-9]{3}(?:[.-]|\) ?)[0-9]{3}[ .-][0-9]{4}"
+    rf"|(?:{alternation(words('links', 'phone_words'))})[ .:no#(+]{{1,6}}[0-9]|[\u4e00-\u9fff]",
+    re.IGNORECASE,
+)
 _PHONE: Final = re.compile(
     rf"(?:(?:\b(?:{alternation(words('links', 'phone_words'))})|{alternation(words('links', 'phone_words_zh'))})"
     r"\.?\s{0,3}(?:no|number|号码?)?\.?\s{0,3}[:：#]?\s{0,3}\+?[0-9(][0-9 ().-]{5,18}[0-9])(?![0-9])"
@@ -58,13 +66,14 @@ def _urls(text: str, _state: State) -> tuple[str, int]:
         return text, 0
     parts, end, edits = [], 0, 0
     for match in _URL.finditer(text):
-        parts.append(text[end : match.start()])
+        before = text[end : match.start()]
         end = match.start() + len(_without_tail(match[0]))
+        if text[end : end + 1] in _AFTER_ADDRESS:  # "… more at http://x.y": the lead-in goes with the address
+            before = _LEAD_IN.sub("", before)
+        parts.append(before)
         edits += 1
     if not edits:
         return text, 0
-    if not text[end:].strip(" .,;:!?)]}>\"'"):  # "… more at http://x.y": the lead-in goes with the address
-        parts[-1] = _LEAD_IN.sub("", parts[-1])
     return " ".join([*parts, text[end:]]), edits
 
 

@@ -25,14 +25,14 @@ RULE_NAMES: Final = (
     "hashtags",
     "emoji",
     "prices",
-    "boilerplate",
-    "shouting",
     "slang",
     "typos",
+    "sentence_case",
+    "shouting",
+    "boilerplate",
     "repeats",
     "spacing",
     "punctuation",
-    "sentence_case",
     "language",
 )
 """Every rule, in the order of application."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from recaption.media.rules.engine import Rule, State, Trigger, words_of
+from recaption.media.rules.engine import Rule, State, Trigger, says_twice, words_of
 from recaption.media.rules.language import reads_as_english
 from recaption.media.rules.options import NormaliseOptions
 from recaption.media.rules.wordlists import load, words
@@ -17,6 +17,7 @@ _FUNCTION: Final = words("repeats", "function_words")
 _DOUBLED: Final = words("repeats", "doubled")
 _NAMES: Final = frozenset(line.strip() for line in load("repeats")["phrases"].splitlines() if line.strip())
 _CHINESE: Final = re.compile(r"([\u4e00-\u9fff]{4,20})(?:[\s,，、;；]{0,3}\1){1,50}")
+_IDEOGRAPH: Final = re.compile("[\u4e00-\u9fff]")
 _LONGEST: Final = 12
 _LEAST_LETTERS: Final = 8
 _MOST_WORDS: Final = 2_000
@@ -30,16 +31,16 @@ _CLOSERS: Final = ")]}”"
 
 def repeat_rules(_options: NormaliseOptions) -> Iterator[Rule]:
     """Yield the rule of this module."""
-    trigger = Trigger(repeated_word=True, ranges=((0xAA, 0xD7FF),))
+    trigger = Trigger(said_twice=True, ranges=((0x4E00, 0x9FFF),))
     yield Rule("repeats", trigger, _repeats)
 
 
 def _repeats(text: str, _state: State) -> tuple[str, int]:
     edits = 0
-    if not text.isascii():
+    if not text.isascii() and _IDEOGRAPH.search(text):
         text, edits = _CHINESE.subn(r"\1", text)
-    elif not _says_twice(text):
-        return text, 0
+    if not says_twice(words_of(text)):
+        return text, edits
     spans = [match.span() for match in _WORD.finditer(text)]
     if not 2 <= len(spans) <= _MOST_WORDS:
         return text, edits
@@ -53,18 +54,6 @@ def _repeats(text: str, _state: State) -> tuple[str, int]:
     if cuts:
         text = _cut(text, cuts)
     return text, edits + len(cuts)
-
-
-def _says_twice(text: str) -> bool:
-    """Return whether an ASCII text may repeat words side by side; figures and punctuation are not looked at."""
-    plain = words_of(text)
-    seen: dict[str, int] = {}
-    for position, word in enumerate(plain):
-        before = seen.get(word)
-        if before is not None and plain[before:position] == plain[position : 2 * position - before]:
-            return True
-        seen[word] = position
-    return False
 
 
 def _find(text: str, said: list[str], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ __all__ = ["wording_rules"]
 _SLANG: Final = pairs("slang", "english")
 _NEEDS_ENGLISH: Final = frozenset(pairs("slang", "english_sure"))
 _ALL_SLANG: Final = {**_SLANG, **pairs("slang", "english_sure")}
+_SLANG_KEYS: Final = frozenset(_ALL_SLANG)
 _SLANG_ZH: Final = pairs("slang", "chinese")
 _TYPOS: Final = pairs("typos", "english")
 _TYPOS_ZH: Final = pairs("typos", "chinese")
@@ -57,7 +58,7 @@ def _slang(text: str, state: State) -> tuple[str, int]:
     edits = 0
     if not text.isascii():
         text, edits = _SLANG_PHRASE_ZH.subn(lambda m: _SLANG_ZH[m[0]], text)
-    if not any(map(_may_be_slang, _CHUNK.findall(text))):
+    if not _may_be_slang(text):
         return text, edits
     sure = reads_as_english(text, doubt=False)
     if not sure and not reads_as_english(text, doubt=True):
@@ -73,8 +74,11 @@ def _slang(text: str, state: State) -> tuple[str, int]:
     return text, edits + more
 
 
-def _may_be_slang(chunk: str) -> bool:
-    return chunk in _ALL_SLANG or chunk.rstrip("./'") in _ALL_SLANG or chunk[:2] == "w/"
+def _may_be_slang(text: str) -> bool:
+    chunks = _CHUNK.findall(text)
+    if not _SLANG_KEYS.isdisjoint(chunks) or "w/" in text:
+        return True
+    return any(chunk[-1] in "./'" and chunk.rstrip("./'") in _ALL_SLANG for chunk in chunks)
 
 
 def _typos(text: str, state: State) -> tuple[str, int]:
