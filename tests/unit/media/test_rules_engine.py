@@ -54,7 +54,8 @@ def real_texts(folder: Path) -> list[str]:
 
 
 def missed(normaliser: Normaliser, text: str) -> list[str]:
-    """Rules that change a text although their trigger did not see it coming."""
+    """Rules that change a text although their trigger did not see it coming (spacing has been before them)."""
+    text = " ".join(text.split())
     mask = normaliser._mask(text)
     return [
         rule.name
