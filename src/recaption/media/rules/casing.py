@@ -28,7 +28,9 @@ _SMALL: Final = words("casing", "small_words")
 _LEAST_SHOUTED: Final = 3
 _LEAST_SHOUTED_ALONE: Final = 2
 
-_BRANDLIKE: Final = re.compile(rf"[{_LOWER}]{{1,3}}[{_UPPER}]")
+_BRANDLIKE: Final = re.compile(
+    rf"[{_LOWER}]{{1,3}}[{_UPPER}]|[\w-]{{1,60}}\.\w{{2}}|\S{{1,60}}@"
+)  # iPhone, x.com
 _FIRST_LETTERS: Final = "".join(
     map(chr, (*range(ord("a"), ord("z") + 1), *range(0xE0, 0xF7), *range(0xF8, 0xFF)))
 )

@@ -20,7 +20,7 @@ _URL: Final = re.compile(
     re.IGNORECASE,
 )
 _URL_LIKE: Final = re.compile(r"\.[A-Za-z]{2,6}/|www\.", re.IGNORECASE)
-_TRAILING: Final = re.compile(r"[.,;:!?'*_~-]+\Z")
+_TRAILING: Final = re.compile(r"[.,;:!?'*]{1,20}\Z")
 _LEAD_IN: Final = re.compile(
     rf"(?:\s|(?<=[(\[]))(?:{alternation(words('links', 'lead_ins'))})\s?[:：]?\s?\Z", re.IGNORECASE
 )
@@ -64,17 +64,21 @@ def link_rules(options: NormaliseOptions) -> Iterator[Rule]:
 def _urls(text: str, _state: State) -> tuple[str, int]:
     if "://" not in text and not _URL_LIKE.search(text):
         return text, 0
-    parts, end, edits = [], 0, 0
+    kept, end, edits = "", 0, 0
     for match in _URL.finditer(text):
         before = text[end : match.start()]
         end = match.start() + len(_without_tail(match[0]))
         if text[end : end + 1] in _AFTER_ADDRESS:  # "… more at http://x.y": the lead-in goes with the address
             before = _LEAD_IN.sub("", before)
-        parts.append(before)
+        kept = _joined(kept, before)
         edits += 1
-    if not edits:
-        return text, 0
-    return " ".join([*parts, text[end:]]), edits
+    return (_joined(kept, text[end:]), edits) if edits else (text, 0)
+
+
+def _joined(before: str, after: str) -> str:
+    """Put two pieces together where an address was cut out: one space between words, none beside a space."""
+    apart = before[-1:].isspace() or after[:1].isspace() or not before or not after
+    return before + after if apart else f"{before} {after}"
 
 
 def _without_tail(url: str) -> str:
