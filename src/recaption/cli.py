@@ -113,7 +113,7 @@ def run(
     max_failed: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of failed records above which the exit code is 3.")
     ] = 0.1,
-    show: Annotated[int, typer.Option(min=0, help="Print so many before/after pairs at the end.")] = 3,
+    show: Annotated[int, typer.Option(min=0, help="Print so many changed captions at the end.")] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Caption a dataset. Run it again to go on, or after adding images or changing the recipe."""
@@ -297,7 +297,8 @@ def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
 
     console.show_summary(summary, str(out))
     if show:
-        console.before_after(islice(RunFolder(out).records(), show))
+        changed = (r for r in RunFolder(out).records() if r.best and r.best.text != r.original_text)
+        console.before_after(islice(changed, show))
     if summary.failed:
         console.out.print(f"Why {summary.failed:,} failed: {console.safe(str(out / 'rejects'))}")
         if summary.retryable:

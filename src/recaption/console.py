@@ -140,4 +140,5 @@ def before_after(records: Iterable[Record]) -> None:
         best = record.best
         was = record.original_text
         rows.append((record.key, "—" if was is None else was, best.text if best else "—"))
-    show_table(("key", "before", "after"), rows)
+    if rows:
+        show_table(("key", "before", "after"), rows)
