@@ -43,6 +43,7 @@ _STOP = re.compile(
 )
 _OPENERS = "\"'“‘«([{（【「『《"
 _WORD = re.compile(r"[\w'’]++")
+_ONE = re.compile(r"\bone\b")
 _LEFT_OF_A_CUT = 40
 """Characters looked at to find the word before a place; longer words are no words we know."""
 _QUOTE = re.compile(
@@ -124,7 +125,9 @@ def _rules() -> _Rules:
     return _Rules(
         **sets,
         leading=re.compile(rf"[\s,;:，；：、–—-]*+(?:{one_of('leading')}[\s,]++)*+", re.IGNORECASE),
-        correlative=re.compile(rf",?\s+(?:{conjunction} )?{one_of('correlatives')}"),
+        correlative=re.compile(
+            rf",?\s+(?:(?:{conjunction}|{one_of('subordinators')}) )?(?:{one_of('correlatives')}|(?P<one>one\b))"
+        ),
         boundary=re.compile(rf"[\s,;；，、：—](?:(?P<clause>{clause})|(?P<phrase>{phrase}))"),
     )
 
@@ -245,7 +248,7 @@ def cuts(text: str, start: int, end: int, guard: Sequence[Span] = ()) -> list[Cu
         is_phrase = match["clause"] is None
         if is_phrase and _governs(low, place):
             continue
-        if _word_before(low, place) not in rules.dangling and not rules.correlative.match(low, place):
+        if _word_before(low, place) not in rules.dangling and not _is_second_half(low, place):
             found.append(Cut(start + place, start + resume, "phrase" if is_phrase else "clause"))
     return found
 
@@ -258,6 +261,12 @@ def is_clause_end(text: str, start: int, end: int, place: int) -> bool:
     if match is None or match["clause"] is None or _word_before(low, here) in _rules().dangling:
         return False
     return here > _main_clause(low) and _parenthesis_end(low, match.end()) is None
+
+
+def _is_second_half(low: str, place: int) -> bool:
+    """Say whether what follows answers to something before: `one …`, and here `, while the other …`."""
+    match = _rules().correlative.match(low, place)
+    return match is not None and (match["one"] is None or _ONE.search(low, 0, place) is not None)
 
 
 def _inside(guard: Sequence[Span], place: int, resume: int) -> bool:

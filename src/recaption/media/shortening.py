@@ -19,12 +19,16 @@ CutAt = Literal["none", "sentence", "clause", "phrase", "word"]
 Measure = Callable[[str], int]
 """What a text costs, special tokens not counted."""
 
+_MOST_LOOSE_WORDS: Final = 8
+"""In a row; more of them are not language, and a beginning that ends so is given up."""
 _FINENESS: Final[tuple[CutAt, ...]] = ("none", "sentence", "clause", "phrase", "word")
 _LEAST_WINDOW: Final = 1000
 _CHARACTERS_PER_TOKEN: Final = 16
 _SEPARATORS: Final = ",;:，；：、–—-|/\\&+"
 _STOPS: Final = ".!?。！？"
 _AFTER_STOP: Final = "\"'”’»)]」』）】》…"
+_ONLY_OPENING: Final = "“‘«([{（【「『《"
+_OPENING: Final = _ONLY_OPENING + "\"'"
 _CLOSING: Final = {
     '"': '"',
     "“": "”",
@@ -159,17 +163,19 @@ def end_well(
     Left out at the end: blanks, commas, words that ask for more. Added: the closing mark of a quote that was cut,
     the full stop if the sentence had one, and with `mend_list` the `and` of a list that lost its last items.
     """
-    start, end = span[0], place
+    start, end, loose_words = span[0], place, 0
     while end > start:
-        around = span_around(guard, end)
         last = text[end - 1]
-        if last.isspace() or last in _SEPARATORS or (around and around[0] == end - 1 and last in _CLOSING):
+        if last.isspace() or last in _SEPARATORS or _opens(text, start, end - 1, guard):
             end -= 1
             continue
         loose = is_dangling(text, start, end)
         if not loose:
             break
         end -= loose
+        loose_words += 1
+        if loose_words > _MOST_LOOSE_WORDS:
+            return "", start
     if end <= start:
         return "", start
     body = _mended_list(text, start, end, span[1]) if mend_list else text[start:end]
@@ -177,6 +183,15 @@ def end_well(
     closing = _CLOSING.get(text[around[0]], "") if around else ""
     stop = _full_stop(text, span)
     return body + closing + ("" if body[-1] in _STOPS and not closing else stop), end
+
+
+def _opens(text: str, start: int, place: int, guard: Sequence[Span]) -> bool:
+    """Say whether the mark at a place opens a quote or bracket, of which nothing is left."""
+    mark = text[place]
+    if mark not in _OPENING:
+        return False
+    around = span_around(guard, place + 1)
+    return mark in _ONLY_OPENING or place == start or text[place - 1].isspace() or (around or (0,))[0] == place
 
 
 def _full_stop(text: str, span: Span) -> str:

@@ -58,7 +58,7 @@ def _in_parts(text: str, span: Span, room: int, budget: Budget, guard: Sequence[
     start, end = span
     measure = measured(budget)
     while start < end:
-        if len(parts) == MOST_PARTS:
+        if len(parts) + len(left_out) >= MOST_PARTS:
             left_out.append(text[start:end])
             note = f"a sentence makes more than {MOST_PARTS} parts"
             break

@@ -27,7 +27,7 @@ PIECES = (
 )
 # fmt: on
 CAPTIONS = st.lists(st.sampled_from(PIECES), max_size=90).map(" ".join)
-ONE_SENTENCE = st.lists(st.sampled_from([p for p in PIECES if p not in ".!?…。"]), max_size=90).map(" ".join)
+ONE_SENTENCE = st.lists(st.sampled_from([p for p in PIECES if p not in ".!?…。\n)”'"]), max_size=90).map(" ".join)
 BUDGETS = st.one_of(
     st.integers(3, 40).map(clip77), st.integers(1, 30).map(words), st.integers(1, 120).map(characters)
 )
@@ -221,7 +221,7 @@ def _latin_words(text: str) -> list[str]:
 @given(ONE_SENTENCE, BUDGETS)
 def test_nothing_is_left_dangling(text: str, budget: Budget) -> None:
     for part in fit(text, budget).texts:
-        if part != text:
+        if part != text.strip():
             words_said = re.findall(r"\w+", part)
             assert words_said[-1].lower() not in ("and", "with", "while", "which", "the", "is", "possibly")
             assert part.rstrip(")”\"' ")[-1] not in ",;—，、 "

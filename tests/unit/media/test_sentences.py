@@ -81,10 +81,14 @@ def test_sentences(text: str, expected: list[str]) -> None:
         ("There are a dog, a cat, and a cow.", ["There are a dog, a cat, and a cow."]),
         # What stands between subject and verb cannot end a sentence.
         ("The train, which is red, is parked here.", ["The train, which is red, is parked here."]),
-        # One half of a pair is not let go.
+        # One half of a pair is not let go without the other.
         (
             "There are two trucks, one on the left and the other on the right.",
-            ["There are two trucks, one on the left and the other on the right."],
+            ["There are two trucks", ", one on the left and the other on the right."],
+        ),
+        (
+            "One skier is on the left, while the other is on the right.",
+            ["One skier is on the left, while the other is on the right."],
         ),
         ("桌上有一只猫，旁边有一只狗。", ["桌上有一只猫", "，旁边有一只狗。"]),
     ],
