@@ -1,7 +1,7 @@
 """The base of every parameter model: unknown keys are errors, values are never bent to fit."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -42,10 +42,18 @@ def validated(model: type[Model], values: Mapping[str, object], where: str) -> M
 
 
 def _fields(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the names allowed at a path, following nested models as far as they are plain."""
+    """Return the names allowed at a path, following nested models through lists, mappings and options."""
+    annotation: object = model
     for part in path:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
+        nested = _model_in(annotation)
+        if nested is not None and part in nested.model_fields:
+            annotation = nested.model_fields[str(part)].annotation
+    found = _model_in(annotation)
+    return list(found.model_fields) if found else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Return the first model an annotation speaks of: of `tuple[Condition, ...] | None`, `Condition`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)
