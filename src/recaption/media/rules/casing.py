@@ -15,7 +15,7 @@ _LOWER: Final = "a-zß-öø-ÿ"
 _WORD: Final = rf"[{_UPPER}][{_UPPER}'’]*"
 # Three words in capitals or more; between them spaces, punctuation, single capitals and figures.
 _RUN: Final = re.compile(
-    rf"(?<![\w.])[{_UPPER}][{_UPPER}0-9'’-]*(?:[\s,;:&/()+!?.\"“”–—-]{{1,4}}[{_UPPER}0-9][{_UPPER}0-9'’-]*)+(?![\w])"
+    rf"[{_UPPER}](?<![\w.].)[{_UPPER}0-9'’-]*(?:[\s,;:&/()+!?.\"“”–—-]{{1,4}}[{_UPPER}0-9][{_UPPER}0-9'’-]*)+(?![\w])"
 )
 _TOKEN: Final = re.compile(rf"[{_UPPER}0-9][{_UPPER}0-9'’]*")
 _SHOUTED: Final = re.compile(rf"(?<![\w.])[{_UPPER}]{{2,}}(?![\w]|\.\w)")
@@ -53,7 +53,7 @@ def casing_rules(options: NormaliseOptions) -> Iterator[Rule]:
 
 
 def _lower_shouting(text: str, state: State, titled: bool) -> tuple[str, int]:
-    if _OTHER_SCRIPT.search(text):
+    if not text.isascii() and _OTHER_SCRIPT.search(text):
         return text, 0
     alone = text.isupper()
     edits = 0

@@ -129,6 +129,7 @@ class Normaliser:
         self._bytes, self._ranges = masks.bytes, masks.ranges
         self._words = {word.encode(): mask for word, mask in masks.words.items()}
         self._word_keys = frozenset(self._words)
+        self._asks_for_words = bool(self._words or masks.repeated)
         self._characters: dict[str, int] = {}
         self._starts, self._ends = masks.starts, masks.ends
         self._digits = masks.digits
@@ -206,13 +207,14 @@ class Normaliser:
         if odd:
             bits = self._odd.get(odd)
             mask |= self._learn_odd(odd) if bits is None else bits
-        words = data.translate(_TO_WORDS).split()
-        unique = set(words)
-        if not self._word_keys.isdisjoint(unique):
-            for word in self._word_keys & unique:
-                mask |= self._words[word]
-        if len(unique) != len(words) and says_twice(words):
-            mask |= self._repeated
+        if self._asks_for_words:
+            words = data.translate(_TO_WORDS).split()
+            unique = set(words)
+            if not self._word_keys.isdisjoint(unique):
+                for word in self._word_keys & unique:
+                    mask |= self._words[word]
+            if len(unique) != len(words) and self._repeated and says_twice(words):
+                mask |= self._repeated
         if b" " not in data:
             mask |= self._one_token
         elif b"  " in data:

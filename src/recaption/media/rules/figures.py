@@ -32,7 +32,7 @@ _DATE: Final = re.compile(
 _NUMBER: Final = r"[0-9]{1,5}(?:[.,][0-9]{1,3}|[ -][0-9]/[0-9]{1,2}|/[0-9]{1,2})?"
 _UNIT: Final = alternation(words("figures", "units")) + r"|in(?!\s+[A-Za-z]{2})"
 _INCH: Final = "(?:\"|''|”|″|′′)"
-_TIMES: Final = r"\s?(?:[x×*✕]|by(?=\s))\s?"
+_TIMES: Final = r"\s?(?:[x×*✕])\s?"
 _LABELS: Final = alternation(words("figures", "size_labels"))
 _LABEL: Final = rf"(?:\b(?:{_LABELS})|{alternation(words('figures', 'size_labels_zh'))})"
 _SIZE: Final = re.compile(
@@ -44,7 +44,7 @@ _SIZE: Final = re.compile(
     re.IGNORECASE,
 )
 
-_SIZE_LIKE: Final = re.compile(r"[0-9][^0-9]{0,12}[x×*✕by]\s?[0-9]", re.IGNORECASE)
+_SIZE_LIKE: Final = re.compile(r"[0-9][^0-9]{0,12}[xX×*✕]\s?[0-9]")
 
 _CURRENCY: Final = r"(?:US|AU|CA|C|A|HK|NZ|S)?[$€£¥￥₹₽₩]"
 _AMOUNT: Final = r"[0-9]{1,3}(?:[,.][0-9]{3}){1,3}(?:[.,][0-9]{2})?|[0-9]{1,7}(?:[.,][0-9]{1,2})?"

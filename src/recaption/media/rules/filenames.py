@@ -42,18 +42,19 @@ _BUCKET_SUFFIX: Final = re.compile(r"_zps[0-9a-z]{4,12}(?![0-9a-z])", re.IGNOREC
 _JOINED: Final = re.compile(
     r"(?<=[^\W_])_+(?=[^\W_])|(?<=[^\W_])_+(?=[\s\"')\]]|\Z)|(?:(?<=[\s\"'(\[])|\A)_+(?=[^\W_])"
 )
-_COUNTER: Final = re.compile(
-    r"(?:\s{1,3}(?:[-–_]\s)?|_)(?!007\Z)(?:0[0-9]{3,5}|(?<=[0-9]\s)0[0-9]{2}|(?<=[-–]\s)0[0-9]{2})\Z"
-)
+_COUNTER: Final = re.compile(r"(?:\s{1,3}(?:[-–_]\s)?|_)(?!007\Z)(?:0[0-9]{4,5}|(?<=[0-9]{4}\s)0[0-9]{2,3})\Z")
 _SEGMENT_EDGES: Final = re.compile(
     r"\A(?!(?:19|20)[0-9]{2}\b)[0-9]{4,}\b\s*"
     r"|(?:\s+(?:(?!(?:19|20)[0-9]{2}\b)[0-9]{4,}(?:\s[0-9]{1,3})?|0)\b)+\Z"
 )
 _LONGEST_COUNTER: Final = 12
+_WIDE_CAMERAS: Final = tuple(
+    (ord(c), ord(c)) for c in sorted({camera[-1] for camera in _CAMERAS if not camera.isascii()})
+)
 _HASH_LIKE: Final = re.compile(r"[0-9]{1,30}[a-f]")
 # A number right after a word, or a day of the calendar: the least a camera name or a screenshot must have.
 _NUMBERED: Final = re.compile(
-    r"[0-9](?:(?<=[A-Za-z_图幕片-][0-9])[0-9_-]{0,8}[0-9]|[0-9]{3}[-_.]?[01][0-9][-_.]?[0-3][0-9])"
+    r"[0-9](?:(?<=[A-Za-z_图片-][0-9])[0-9_-]{0,8}[0-9]|[0-9]{3}[-_.]?[01][0-9][-_.]?[0-3][0-9])"
 )
 _ANNOUNCING: Final = frozenset(
     {"p", "screen", "screenshot", "whatsapp", "photo", "image", "img", "scan", "scanned"}
@@ -67,7 +68,11 @@ _LEAST_DIGITS_OF_A_HASH: Final = 5
 def file_name_rules(_options: NormaliseOptions) -> Iterator[Rule]:
     """Yield the rule of this module."""
     letters = frozenset(filter(_plain, _EXTENSIONS | _END_EXTENSIONS | _CAMERAS))
-    yield Rule("file_names", Trigger(characters="_", words=letters, one_token=True, digits=4), _file_names)
+    yield Rule(
+        "file_names",
+        Trigger(characters="_", words=letters, one_token=True, digits=5, ranges=_WIDE_CAMERAS),
+        _file_names,
+    )
 
 
 def _plain(name: str) -> bool:

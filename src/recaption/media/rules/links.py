@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from recaption.media.rules.engine import Rule, State, Trigger
+from recaption.media.rules.engine import Rule, State, Trigger, words_of
 from recaption.media.rules.options import NormaliseOptions
 from recaption.media.rules.wordlists import alternation, words
 
@@ -36,11 +36,8 @@ _DIGIT_RUN: Final = re.compile(r"(?<![0-9A-Za-z.-])[3-6][0-9]{3}(?:[ -]?[0-9]{2,
 _CARD_GROUPS: Final = re.compile(
     r"(?:[0-9]{13,16}|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}|[0-9]{4}([ -])[0-9]{6}\2[0-9]{5})"
 )
-_PHONE_LIKE: Final = re.compile(
-    r"\+[0-9]|[0-9]{3}(?:[.-]|\) ?)[0-9]{3}[ .-][0-9]{4}"
-    rf"|(?:{alternation(words('links', 'phone_words'))})[ .:no#(+]{{1,6}}[0-9]|[\u4e00-\u9fff]",
-    re.IGNORECASE,
-)
+_PHONE_LIKE: Final = re.compile(r"[0-9]{3}(?:[.-]|\) ?)[0-9]{3}[ .-][0-9]{4}")
+_PHONE_WORDS: Final = words("links", "phone_words")
 _PHONE: Final = re.compile(
     rf"(?:(?:\b(?:{alternation(words('links', 'phone_words'))})|{alternation(words('links', 'phone_words_zh'))})"
     r"\.?\s{0,3}(?:no|number|号码?)?\.?\s{0,3}[:：#]?\s{0,3}\+?[0-9(][0-9 ().-]{5,18}[0-9])(?![0-9])"
@@ -58,7 +55,7 @@ def link_rules(options: NormaliseOptions) -> Iterator[Rule]:
     mode = options.personal_data
     yield Rule("emails", Trigger(characters="@"), _finder("email", _EMAIL, mode))
     yield Rule("cards", Trigger(digits=13), _finder("card", _DIGIT_RUN, mode, is_card_number))
-    yield Rule("phones", Trigger(digits=7), _finder("phone", _PHONE, mode, _enough_digits, _PHONE_LIKE))
+    yield Rule("phones", Trigger(digits=7), _finder("phone", _PHONE, mode, _enough_digits, _may_be_phone))
 
 
 def _urls(text: str, _state: State) -> tuple[str, int]:
@@ -106,6 +103,12 @@ def is_card_number(digits: str) -> bool:
     return total % 10 == 0 and len(set(bare)) > 1
 
 
+def _may_be_phone(text: str) -> bool:
+    if "+" in text or not text.isascii() or not _PHONE_WORDS.isdisjoint(words_of(text)):
+        return True
+    return _PHONE_LIKE.search(text) is not None
+
+
 def _enough_digits(phone: str) -> bool:
     return 7 <= sum(character.isdigit() for character in phone) <= 15
 
@@ -115,12 +118,12 @@ def _finder(
     pattern: re.Pattern[str],
     mode: Literal["drop", "mask", "tag"],
     holds: Callable[[str], bool] = bool,
-    gate: re.Pattern[str] | None = None,
+    may_be: Callable[[str], bool] | None = None,
 ) -> Callable[[str, State], tuple[str, int]]:
     mask = f"[{kind}]" if mode == "mask" else ""
 
     def apply(text: str, state: State) -> tuple[str, int]:
-        if gate is not None and not gate.search(text):
+        if may_be is not None and not may_be(text):
             return text, 0
         edits = 0
 
