@@ -13,7 +13,7 @@ from recaption.core.errors import UserError
 from recaption.media.budgets import Budget
 from recaption.media.salience import judge
 from recaption.media.sentences import Span, is_clause_end, merged, protected_spans, stripped_sentences
-from recaption.media.shortening import CutAt, end_well, finer, measured, shorten
+from recaption.media.shortening import CutAt, balanced, end_well, finer, measured, shorten
 from recaption.media.splitting import split
 
 __all__ = ["CutAt", "Fitted", "Mode", "Support", "fit"]
@@ -310,7 +310,8 @@ def _joined(plan: _Plan) -> str:
     parts: list[str] = []
     for index in sorted(plan.taken):
         parts.append(_led(plan.sentences[index], len(parts), plan.taken[index][0]))
-    return "".join(parts)
+    joined = "".join(parts)
+    return balanced(joined, plan.text) if joined else ""
 
 
 def _dropped(plan: _Plan) -> tuple[str, ...]:

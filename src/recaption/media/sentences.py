@@ -100,7 +100,7 @@ def _rules() -> _Rules:
     new_clause = rf"(?:{one_of('subjects')}|{one_of('determiners')}(?: [\w'’-]++){{1,4}}? {predicate})"
     # Every alternative begins with one mark or blank, which lets the matcher skip all else.
     clause = (
-        rf"(?<=[;；，])\s*+|(?<=—)—?\s*+|(?<=\s)[–—-]{{1,2}}\s++"
+        rf"(?<=;)\s++|(?<=[；，])\s*+|(?<=—)—?\s*+|(?<=\s)[–—-]{{1,2}}\s++"
         rf"|(?<=,)\s++(?={one_of('after_comma')}|(?:\w+ly )?\w+ing\b)"
         rf"|(?:(?<=,)\s++|(?<=\s))(?={conjunction} (?:{predicate}|{new_clause}|{one_of('subordinators')}))"
         rf"|(?<=\s)(?={one_of('subordinators')})"

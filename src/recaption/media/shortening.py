@@ -11,7 +11,7 @@ from recaption.media.budgets import Budget
 from recaption.media.salience import judge
 from recaption.media.sentences import Cut, Span, cuts, is_dangling, is_plain, span_around
 
-__all__ = ["CutAt", "Measure", "Shortened", "end_well", "finer", "measured", "shorten", "window"]
+__all__ = ["CutAt", "Measure", "Shortened", "balanced", "end_well", "finer", "measured", "shorten", "window"]
 
 CutAt = Literal["none", "sentence", "clause", "phrase", "word"]
 """The finest cut that was made in a text."""
@@ -27,6 +27,7 @@ _CHARACTERS_PER_TOKEN: Final = 16
 _SEPARATORS: Final = ",;:，；：、–—-|/\\&+"
 _STOPS: Final = ".!?。！？"
 _AFTER_STOP: Final = "\"'”’»)]」』）】》…"
+_PAIRS: Final = ("“”", "()", "（）", "「」", "《》")
 _ONLY_OPENING: Final = "“‘«([{（【「『《"
 _OPENING: Final = _ONLY_OPENING + "\"'"
 _CLOSING: Final = {
@@ -192,6 +193,18 @@ def _opens(text: str, start: int, place: int, guard: Sequence[Span]) -> bool:
         return False
     around = span_around(guard, place + 1)
     return mark in _ONLY_OPENING or place == start or text[place - 1].isspace() or (around or (0,))[0] == place
+
+
+def balanced(text: str, source: str) -> str:
+    """Return the text without the quote marks and brackets that lost their partner to a cut."""
+    if text.count('"') % 2 and source.count('"') % 2 == 0:
+        place = 0 if text[0] == '"' else text.rindex('"')
+        text = text[:place] + text[place + 1 :]
+    for opening, closing in _PAIRS:
+        surplus = text.count(opening) - text.count(closing)
+        if surplus and source.count(opening) == source.count(closing):
+            text = text.replace(opening, "", surplus) if surplus > 0 else text.replace(closing, "", -surplus)
+    return text.strip()
 
 
 def _full_stop(text: str, span: Span) -> str:

@@ -27,7 +27,9 @@ PIECES = (
 )
 # fmt: on
 CAPTIONS = st.lists(st.sampled_from(PIECES), max_size=90).map(" ".join)
-ONE_SENTENCE = st.lists(st.sampled_from([p for p in PIECES if p not in ".!?…。\n)”'"]), max_size=90).map(" ".join)
+ONE_SENTENCE = st.lists(st.sampled_from([p for p in PIECES if p not in ".!?…。\n)”'"]), max_size=90).map(
+    " ".join
+)
 BUDGETS = st.one_of(
     st.integers(3, 40).map(clip77), st.integers(1, 30).map(words), st.integers(1, 120).map(characters)
 )
@@ -312,6 +314,18 @@ def test_end_well_mends_what_a_cut_leaves() -> None:
     assert ended(text.index(" park")) == "A dog, a cat, and a cow stand."
     assert ended(text.index(", red")) == "A dog, a cat, and a cow stand in the park, near (an old)."
     assert ended(text.index("an old")) == "A dog, a cat, and a cow stand in the park."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"A red dog sleeps. A cat sits there. It is there."', "A red dog sleeps. A cat sits there."),
+        ("“A red dog sleeps. A cat sits there. It is there.”", "A red dog sleeps. A cat sits there."),
+        ("A red dog (asleep) lies. A cat sits (It is", "A red dog (asleep) lies."),
+    ],
+)
+def test_marks_without_partner_do_not_stay(text: str, expected: str) -> None:
+    assert one(fit(text, words(limit=8))) == expected
 
 
 def test_judging_words() -> None:

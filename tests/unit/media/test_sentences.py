@@ -74,6 +74,7 @@ def test_sentences(text: str, expected: list[str]) -> None:
         ("The dog runs fast and the cat is asleep.", ["The dog runs fast", " and the cat is asleep."]),
         ("He rides the waves and appears to wait.", ["He rides the waves", " and appears to wait."]),
         ("There is a man; a dog barks.", ["There is a man", "; a dog barks."]),
+        ("It reads a&#58;b&amp;c now.", ["It reads a&#58;b&amp;c now."]),
         ("There is a road which leads far away.", ["There is a road", " which leads far away."]),
         ("A sign is red – it says stop.", ["A sign is red", " – it says stop."]),
         # An introduction is no clause, and a list is not cut into clauses.
