@@ -187,7 +187,7 @@ def _quotes(text: str, guard: Sequence[Span]) -> list[Span]:
 
 
 def _overlaps(spans: Sequence[Span], span: Span) -> bool:
-    return any(a < span[1] and span[0] < b for a, b in spans)
+    return bool(spans) and any(a < span[1] and span[0] < b for a, b in spans)
 
 
 def _head(plan: _Plan, index: int) -> tuple[str, int, int] | None:
@@ -319,12 +319,12 @@ def _dropped(plan: _Plan) -> tuple[str, ...]:
     lost: list[str] = []
     for index, sentence in enumerate(plan.sentences):
         taken = plan.taken.get(index)
-        rest = plan.text[taken[2] if taken else sentence.span[0] : sentence.span[1]]
         if taken is None:
             plan.cut("sentence")
-        elif any(character.isalnum() for character in rest):
-            plan.cut("clause")
-        else:
+            lost.append(plan.text[slice(*sentence.span)])
             continue
-        lost.append(rest.strip())
+        rest = plan.text[taken[2] : sentence.span[1]]
+        if rest and any(map(str.isalnum, rest)):
+            plan.cut("clause")
+            lost.append(rest.strip())
     return tuple(lost)
