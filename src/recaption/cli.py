@@ -15,6 +15,7 @@ import typer
 
 from recaption import __version__
 from recaption.core.errors import BackendError, RecaptionError, UserError
+from recaption.core.printable import printable
 
 if TYPE_CHECKING:
     from recaption.recipes.recipe import Recipe
@@ -42,7 +43,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except _Interrupted:
+    except (_Interrupted, KeyboardInterrupt):
         _complain("interrupted; run the same command again to go on where it stopped")
         sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
@@ -56,12 +57,12 @@ def main() -> NoReturn:
 
 
 class _Interrupted(Exception):
-    """The argument parser keeps KeyboardInterrupt to itself and leaves with 1; this one passes through it."""
+    """The argument parser may keep KeyboardInterrupt to itself, without a word; this one passes through it."""
 
 
 def _complain(message: str) -> None:
     for line in message.splitlines():
-        sys.stderr.write(f"recaption: {line}\n")
+        sys.stderr.write(f"recaption: {printable(line)}\n")
 
 
 def _show_version(wanted: bool) -> None:
@@ -144,7 +145,7 @@ def retry(
     workers: Annotated[int | None, typer.Option(min=1, help="Batches in flight.")] = None,
     max_failed: Annotated[float, typer.Option(min=0.0, max=1.0, help="See `run`.")] = 0.1,
 ) -> None:
-    """Do again what failed and may be retried, and nothing else."""
+    """Do again what failed and may be retried; finished calls are not paid again."""
     from recaption.datasets.run_folder import RunFolder
     from recaption.recipes.recipe import load_recipe
 
@@ -209,7 +210,7 @@ def export(
     from recaption.datasets.writers import export as write
 
     folder = RunFolder(out)
-    folder.describe()
+    folder.require_complete()
     counts = write(folder.records(), format, target, _pairs(set_ or []))
     console.out.print(", ".join(f"{console.safe(k)}: {v:,}" for k, v in counts.items()))
     if any(count for name, count in counts.items() if name != "written"):
@@ -305,8 +306,6 @@ def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
             console.out.print(
                 f"{summary.retryable:,} may be tried again: recaption retry {console.safe(str(out))}"
             )
-    if summary.items == 0:
-        raise UserError("the input holds no records; nothing was captioned")
     if summary.failed > max_failed * summary.items:
         _complain(f"{summary.failed} of {summary.items} records failed, more than --max-failed {max_failed:g}")
         raise typer.Exit(EXIT_TOO_MANY_FAILED)

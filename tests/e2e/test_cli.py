@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -218,6 +219,109 @@ def test_a_run_folder_is_an_input_too(images, tmp_path):
     recaption("run", images, tmp_path / "one")
     recaption("run", tmp_path / "one", tmp_path / "two", "--recipe", "text")
     assert [r["original_caption"] for r in rows(tmp_path / "two")] == [TEXTS[i % 5] or None for i in range(10)]
+
+
+def test_shards_without_any_good_record_lose_nothing(tmp_path):
+    table = tmp_path / "table.jsonl"
+    good = [json.dumps({"key": f"k{i}", "text": f"A lighthouse, number {i}"}) for i in range(6)]
+    table.write_text("\n".join(["{bad json", "{bad too", *good[:3], "{bad", "{bad", "{bad", *good[3:]]) + "\n")
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time, the first shard without work is not the first of all
+        printed = recaption("run", table, out, "--recipe", "text", "--shard-size", "2", "--max-failed", "1")
+        assert "6 of 11 records captioned" in printed
+        assert [r["key"] for r in rows(out)] == [f"k{i}" for i in range(6)]
+        assert "11 items = 6 kept + 0 dropped + 5 failed" in recaption("verify", out)
+
+
+def test_retry_keeps_a_record_whose_key_stands_twice(images, tmp_path):
+    table, out = tmp_path / "table.csv", tmp_path / "out"
+    lines = [("a", "photo00"), ("b", "photo01"), ("a", "photo02"), ("late", "late")]
+    table.write_text("key,image_path,caption\n" + "".join(f"{k},images/{n}.png,A house\n" for k, n in lines))
+    recaption("run", table, out, "--max-failed", "1")
+    recaption("retry", out, "--max-failed", "1")
+    assert [r["key"] for r in rows(out)] == ["a", "b"]
+    (images / "photo03.png").rename(images / "late.png")
+    recaption("retry", out, "--max-failed", "1")
+    assert [r["key"] for r in rows(out)] == ["a", "b", "late"]
+
+
+def test_the_output_is_never_the_input(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    before = outputs(out)
+    assert "lies in the output" in recaption("run", out, out, code=2)
+    assert "lies in the output" in recaption("run", out / "captions", out, code=2)
+    assert outputs(out) == before
+
+
+def test_a_finished_folder_is_not_given_to_another_input(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    before = outputs(out)
+    (tmp_path / "others").mkdir()
+    assert "no records" in recaption("run", tmp_path / "others", out, code=2) or outputs(out) == before
+    add_images(tmp_path / "others", range(2))
+    assert "holds captions of" in recaption("run", tmp_path / "others", out, code=2)
+    assert outputs(out) == before
+
+
+def test_an_unfinished_run_is_neither_exported_nor_read(images, tmp_path):
+    out = tmp_path / "out"
+    recaption("run", images, out)
+    about = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**about, "complete": False}))
+    assert "has not ended" in recaption("export", out, tmp_path / "x.jsonl", code=2)
+    assert "has not ended" in recaption("run", out, tmp_path / "two", code=2)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_number):
+    out, log = tmp_path / "out", tmp_path / "calls.log"
+    slow = [f"gather.experts.counting.log={log}", "gather.experts.counting.delay_s=0.2"]
+    arguments = ["run", images, out, "--batch-size", "1", "--workers", "1", "--expert", "counting"]
+    arguments += [part for setting in slow for part in ("--set", setting)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recaption", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(PLUGIN)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not logged(log):
+        assert process.poll() is None
+    process.send_signal(signal_number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on where it stopped" in told
+    assert "Traceback" not in told
+    recaption(*arguments)
+    assert len(rows(out)) == 10
+    assert len(logged(log)) == 10
+
+
+def test_what_a_terminal_would_obey_is_shown_harmless(tmp_path):
+    table = tmp_path / "table.jsonl"
+    table.write_text(json.dumps({"im\x1b[31mg": "x", "text": "a \x1b]0;owned\x07 dog :warning:"}) + "\n")
+    told = recaption("run", table, tmp_path / "out", "--caption-column", "zzz", code=2)
+    told += recaption("run", table, tmp_path / "out", "--recipe", "text")
+    assert "\x1b" not in told
+    assert "\x07" not in told
+
+
+def test_a_path_no_file_can_have_is_one_reject(tmp_path):
+    table = tmp_path / "table.jsonl"
+    lines = [
+        {"key": "a", "image_path": "x\ud800.png", "text": "one"},
+        {"key": "b", "text": "A dog on the beach"},
+    ]
+    table.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    assert "1 of 2 records" in recaption("run", table, tmp_path / "out", "--max-failed", "1")
+
+
+def test_an_output_that_cannot_be_written_is_said(images, tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert "cannot make" in recaption("run", images, tmp_path / "file", code=2)
+    assert "recaption:" in recaption("run", images, "/proc/nowhere/out", code=2)
 
 
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "sidecar", "webdataset", "imagefolder", "coco"])

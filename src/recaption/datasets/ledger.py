@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from recaption.core.digests import canonical_json
 from recaption.core.errors import BackendError, RunFolderError
 from recaption.core.types import JsonValue
 
@@ -30,11 +29,12 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         self.paid = 0
         self.recalled = 0
+        self._path = path
         self._lock = threading.Lock()
         self._in_flight: dict[str, Future[JsonValue]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._connection = sqlite3.connect(path, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute(
@@ -51,6 +51,9 @@ class SqliteLedger:
         """Return one value per key, paying through `call` only for those nobody has asked before.
 
         Equal keys, in this batch or in another thread at the same moment, are paid once.
+
+        Raises:
+            BackendError: The ledger cannot be read or written, or `call` says that its backend is gone.
         """
         with self._lock:
             known = self._select(keys)
@@ -65,10 +68,10 @@ class SqliteLedger:
                     mine[key] = position
                     self._in_flight[key] = Future()
             self.recalled += len(keys) - len(mine)
-        # What others are asking for is awaited only after our own calls are done, so that no two wait in a circle.
+        # What others ask for is awaited only after our own calls are done, so that no two wait in a circle.
         with self._settling(mine):
             known.update(self._pay(mine, call))
-        known.update({key: future.result() for key, future in others.items()})
+        known.update(self._awaited(others, keys, call))
         return [known[key] for key in keys]
 
     def close(self) -> None:
@@ -84,16 +87,41 @@ class SqliteLedger:
         values = call(list(mine.values()))
         if len(values) != len(mine):
             raise BackendError(f"{len(mine)} calls were asked for, {len(values)} answers came back")
-        rows = [(key, canonical_json(value)) for key, value in zip(mine, values, strict=True)]
+        # ASCII, because SQLite refuses lone surrogates, which hostile answers hold.
+        rows = [
+            (key, json.dumps(value, allow_nan=False, separators=(",", ":")))
+            for key, value in zip(mine, values, strict=True)
+        ]
         # A fresh answer takes the same way through JSON as a remembered one, so that nobody can tell them apart.
         answers: dict[str, JsonValue] = {key: json.loads(text) for key, text in rows}
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
+            with self._disk(), self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
             self.paid += len(rows)
             for key, value in answers.items():
                 self._in_flight[key].set_result(value)
+        return answers
+
+    def _awaited(
+        self,
+        others: dict[str, Future[JsonValue]],
+        keys: Sequence[str],
+        call: Callable[[Sequence[int]], Sequence[JsonValue]],
+    ) -> dict[str, JsonValue]:
+        """Return what other threads were asking for; where their batch failed, that is not our failure: ask again."""
+        answers: dict[str, JsonValue] = {}
+        again: list[str] = []
+        for key, future in others.items():
+            try:
+                answers[key] = future.result()
+            except BackendError:
+                raise
+            except Exception:
+                again.append(key)
+        if again:
+            places = [keys.index(key) for key in again]
+            values = self.recall(again, lambda wanted: call([places[i] for i in wanted]))
+            answers.update(zip(again, values, strict=True))
         return answers
 
     @contextmanager
@@ -118,5 +146,15 @@ class SqliteLedger:
             part = unique[start : start + MAX_SQL_VARIABLES]
             marks = ",".join("?" * len(part))
             query = f"SELECT key, value FROM calls WHERE key IN ({marks})"  # noqa: S608 - only marks
-            found.update((key, json.loads(value)) for key, value in self._connection.execute(query, part))
+            with self._disk():
+                rows = self._connection.execute(query, part).fetchall()
+            found.update((key, json.loads(value)) for key, value in rows)
         return found
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Turn a fault of the file into the end of the run: it says nothing about any record."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BackendError(f"the ledger {self._path} failed: {error}") from error

@@ -16,10 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recaption.core.digests import canonical_json, digest_bytes
+from recaption.core.digests import digest_bytes
 from recaption.core.errors import RunFolderError
 from recaption.core.types import Record, Rejected
-from recaption.datasets.atomic import remove_stale_parts, sync_folder, write_atomic
+from recaption.datasets.atomic import make_folder, remove_stale_parts, sync_folder, write_atomic
 from recaption.datasets.schema import (
     CAPTIONS,
     REJECTS,
@@ -64,35 +64,61 @@ class RunFolder:
         self.rejects = root / "rejects"
         self.markers = root / "shards"
 
-    @staticmethod
-    def is_one(root: Path) -> bool:
-        """Return whether a folder is a run folder."""
-        return (root / "run.json").is_file() and (root / "shards").is_dir()
-
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; the operating system lets go when the process dies, however it dies."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        foreign = [p.name for p in self.root.iterdir()]
-        if foreign and not (self.root / ".lock").exists():
-            raise RunFolderError(
-                f"{self.root} is not empty and not a run folder (found {foreign[0]!r}). Name an empty or new folder."
-            )
-        descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        """Hold the folder for this process; the system lets go when the process dies, however it dies.
+
+        Raises:
+            RunFolderError: Another run holds it, it holds something else, or it cannot be written.
+        """
+        make_folder(self.root)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            foreign = sorted(p.name for p in self.root.iterdir() if p.name != ".lock")
+            if foreign and not (self.root / "run.json").is_file():
                 raise RunFolderError(
-                    f"another run is writing to {self.root}. Wait for it to end, or name another folder."
-                ) from error
-            for folder in (self.captions, self.rejects, self.markers):
-                folder.mkdir(exist_ok=True)
-                remove_stale_parts(folder)
-            remove_stale_parts(self.root)
+                    f"{self.root} is not a run folder (found {foreign[0]!r}). Name an empty or new folder."
+                )
+            descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise RunFolderError(
+                f"cannot write to {self.root}: {error.strerror}. Mend that, or name another folder."
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+        except BlockingIOError as error:
+            raise RunFolderError(
+                f"another run is writing to {self.root}. Wait for it to end, or name another folder."
+            ) from error
         finally:
             os.close(descriptor)
+
+    def begin(self, description: Mapping[str, Any]) -> None:
+        """Make the folder one of this run: `run.json` first, then the places for its files.
+
+        Raises:
+            RunFolderError: It holds captions of another input.
+        """
+        if (self.root / "run.json").is_file():
+            before = self.describe()
+            was, now = before["input"].get("path"), description["input"].get("path")
+            if was != now:
+                raise RunFolderError(
+                    f"{self.root} holds captions of {was}, not of {now}. Name another folder; if it is the same "
+                    f"data at a new place, change the path in {self.root / 'run.json'}."
+                )
+            if before["shard_size"] != description["shard_size"]:
+                for marker in self.committed():
+                    self.discard(marker.shard)
+        self.write_description(description)
+        for folder in (self.captions, self.rejects, self.markers):
+            make_folder(folder)
+            remove_stale_parts(folder)
+        remove_stale_parts(self.root)
+
+    def write_description(self, description: Mapping[str, Any]) -> None:
+        """Write `run.json`."""
+        self.write_text("run.json", json.dumps(description, indent=2) + "\n")
 
     def commit(
         self,
@@ -125,7 +151,7 @@ class RunFolder:
             files={name: digest_bytes(data) for name, data in files.items()},
             stats=stats,
         )
-        write_atomic(self._marker_path(shard), canonical_json(asdict(marker)).encode())
+        write_atomic(self._marker_path(shard), json.dumps(asdict(marker), sort_keys=True).encode())
         return marker
 
     def discard(self, shard: int) -> None:
@@ -179,7 +205,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file at the top of the run folder, whole or not at all."""
-        write_atomic(self.root / name, text.encode())
+        write_atomic(self.root / name, text.encode("utf-8", "backslashreplace"))
 
     def describe(self) -> dict[str, Any]:
         """Return what `run.json` says.
@@ -189,20 +215,29 @@ class RunFolder:
         """
         path = self.root / "run.json"
         try:
-            data: dict[str, Any] = json.loads(path.read_bytes())
+            data = json.loads(path.read_bytes())
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"{self.root} is not a run folder: it has no run.json. Make one: recaption run INPUT {self.root}"
             ) from error
-        except ValueError as error:
-            raise RunFolderError(
-                f"{path} is damaged: {error}. Run again with the same input to mend it."
-            ) from error
-        if data.get("format") != FORMAT:
-            raise RunFolderError(
-                f"{path} has format {data.get('format')!r}; this version reads format {FORMAT}."
-            )
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{path} cannot be read: {error}") from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            found = data.get("format") if isinstance(data, dict) else type(data).__name__
+            raise RunFolderError(f"{path} has format {found!r}; this version reads format {FORMAT}.")
+        missing = [name for name in ("input", "seed", "shard_size", "complete") if name not in data]
+        if missing or not isinstance(data["input"], dict):
+            raise RunFolderError(f"{path} is damaged: it lacks {', '.join(missing) or 'an input'}.")
         return data
+
+    def require_complete(self) -> None:
+        """Refuse a folder whose run has not ended.
+
+        Raises:
+            RunFolderError: There is no run folder, or its run was interrupted.
+        """
+        if not self.describe()["complete"]:
+            raise RunFolderError(f"{self.root}: the run has not ended. Run the same command again to end it.")
 
     def _marker_path(self, shard: int) -> Path:
         return self.markers / f"{shard:05d}.json"

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from recaption import __version__
 from recaption.core.digests import digest_bytes, digest_json
+from recaption.core.errors import BackendError, RunFolderError, UserError
 from recaption.core.protocols import Executor, Reader, Stage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
@@ -43,7 +44,7 @@ class RunOptions:
     batch_size: int = 32
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     retry: bool = False
-    """Do again what failed and may be retried, and nothing else."""
+    """Do again what failed and may be retried; finished calls are not paid again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +91,26 @@ def run(
         watch: Told about progress, after every batch.
 
     Raises:
-        UserError: The folder is in use or foreign, or a stage cannot work as set up.
+        UserError: The input is empty, the folder is in use or holds something else, or a stage cannot work.
         BackendError: A model or service is gone. What is committed stays; run again to go on.
     """
+    _refuse_itself(source, folder)
+    stages = [spec.build() for spec in recipe.stages]
     with folder.locked():
+        found = survey(reader.records(), lambda n: watch(Progress(done=n, total=None)))
+        if found.items == 0:
+            raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
+        about = _description(reader, recipe, options, source)
+        folder.begin(about)
+        folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
         try:
-            return _Run(reader, recipe, folder, options, ledger, watch).all(source)
+            summary = _Run(reader, recipe, stages, folder, options, ledger, found, watch).all()
         finally:
             ledger.close()
+        folder.write_description({**about, "complete": True, **_counts(summary)})
+        _log(folder, summary)
+        return summary
 
 
 @dataclass(slots=True)
@@ -129,14 +141,15 @@ class _Run:
         self,
         reader: Reader,
         recipe: Recipe,
+        stages: Sequence[Stage],
         folder: RunFolder,
         options: RunOptions,
         ledger: SqliteLedger,
+        found: Survey,
         watch: Callable[[Progress], None],
     ) -> None:
-        self.reader, self.recipe, self.folder, self.options = reader, recipe, folder, options
-        self.ledger, self.watch = ledger, watch
-        stages = [spec.build() for spec in recipe.stages]
+        self.reader, self.folder, self.options = reader, folder, options
+        self.ledger, self.found, self.watch = ledger, found, watch
         self.work_digest = _work_digest(recipe, stages, options.seed)
         limits = _limits(recipe.images)
         self.pipeline = Pipeline(
@@ -150,28 +163,27 @@ class _Run:
         self.markers: list[Marker] = []
         self.stamps: dict[str, str] = {}
         self.done = self.failed = self.resumed = 0
-        self.found = Survey(0, frozenset(), {})
 
-    def all(self, source: Mapping[str, Any]) -> Summary:
+    def all(self) -> Summary:
         """Do the whole run."""
         started = time.monotonic()
-        self.folder.write_text("recipe.yaml", self.recipe.to_yaml())
-        self._describe(source, complete=False)
-        self.found = survey(self.reader.records(), lambda n: self.watch(Progress(done=n, total=None)))
         for results in self.executor.run(self._batches(), self.pipeline.run_batch):
+            # Shards without work, all rejects say, may stand before the one these results belong to.
+            self._commit_finished()
             self.jobs[0].fresh.extend(results)
             self.jobs[0].batches_left -= 1
             self.done += len(results)
             self.failed += sum(isinstance(r, Rejected) for r in results)
-            self._commit_finished()
             self._report()
         self._commit_finished()
+        summary = self._summary(time.monotonic() - started)
+        if self.jobs or summary.items != self.found.items:
+            raise BackendError(
+                f"the input changed while it was read: {self.found.items} items before, {summary.items} now"
+            )
         for stale in self.folder.committed():
             if stale.shard >= len(self.markers):  # the input has shrunk since
                 self.folder.discard(stale.shard)
-        summary = self._summary(time.monotonic() - started)
-        self._describe(source, complete=True, summary=summary)
-        self._log(summary)
         return summary
 
     def _batches(self) -> Iterator[Sequence[Record | Rejected]]:
@@ -234,7 +246,7 @@ class _Run:
             try:
                 stat = Path(path).stat()
                 self.stamps[path] = f"{stat.st_size}:{stat.st_mtime_ns}"
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a path no file can have
                 self.stamps[path] = type(error).__name__
         return self.stamps[path]
 
@@ -257,38 +269,54 @@ class _Run:
             notes=list(getattr(self.reader, "notes", [])),
         )
 
-    def _describe(self, source: Mapping[str, Any], *, complete: bool, summary: Summary | None = None) -> None:
-        """Write `run.json`. It holds no times and no call counts: those differ between equal runs."""
-        description: dict[str, Any] = {
-            "format": FORMAT,
-            "complete": complete,
-            "recaption": __version__,
-            "python": platform.python_version(),
-            "packages": _versions(),
-            "input": dict(source),
-            "detected": self.reader.description,
-            "recipe": {"name": self.recipe.name, "digest": self.recipe.digest},
-            "seed": self.options.seed,
-            "shard_size": self.options.shard_size,
-        }
-        if summary is not None:
-            counts = ("items", "kept", "dropped", "failed", "retryable")
-            description["counts"] = {name: getattr(summary, name) for name in counts}
-            description["notes"] = list(summary.notes)
-        self.folder.write_text("run.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
 
-    def _log(self, summary: Summary) -> None:
-        """Append what equal runs may differ in to the side log."""
-        entry = {
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(summary.seconds, 3),
-            "items": summary.items,
-            "resumed": summary.resumed,
-            "calls_paid": summary.calls_paid,
-            "calls_recalled": summary.calls_recalled,
-        }
-        with (self.folder.root / "log.jsonl").open("a", encoding="utf-8") as log:
+def _refuse_itself(source: Mapping[str, Any], folder: RunFolder) -> None:
+    """Refuse to read what is about to be written."""
+    path, root = Path(str(source.get("path", ""))).absolute().resolve(), folder.root.absolute().resolve()
+    if path == root or root in path.parents:
+        raise UserError(f"the input {path} lies in the output {root}; name another folder to write to")
+
+
+def _description(
+    reader: Reader, recipe: Recipe, options: RunOptions, source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what `run.json` says. It holds no times and no call counts: those differ between equal runs."""
+    return {
+        "format": FORMAT,
+        "complete": False,
+        "recaption": __version__,
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "input": dict(source),
+        "detected": reader.description,
+        "recipe": {"name": recipe.name, "digest": recipe.digest},
+        "seed": options.seed,
+        "shard_size": options.shard_size,
+    }
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    names = ("items", "kept", "dropped", "failed", "retryable")
+    return {"counts": {name: getattr(summary, name) for name in names}, "notes": list(summary.notes)}
+
+
+def _log(folder: RunFolder, summary: Summary) -> None:
+    """Append what equal runs may differ in to the side log."""
+    entry = {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(summary.seconds, 3),
+        "items": summary.items,
+        "resumed": summary.resumed,
+        "calls_paid": summary.calls_paid,
+        "calls_recalled": summary.calls_recalled,
+    }
+    try:
+        with (folder.root / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise RunFolderError(
+            f"the run is done, but {folder.root}/log.jsonl cannot be written: {error}"
+        ) from error
 
 
 def _work_digest(recipe: Recipe, stages: Sequence[Stage], seed: int) -> str:
@@ -307,11 +335,14 @@ def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _settled(folder: RunFolder, marker: Marker) -> Mapping[str, Record | Rejected]:
-    """Return the results of a shard that a retry leaves as they are, by key."""
+    """Return the results of a shard that a retry leaves as they are, by key.
+
+    What was rejected while reading is left out: the reader says it again, and a duplicate bears a record's key.
+    """
     return {
         item.key: item
         for item in folder.results(marker.shard)
-        if isinstance(item, Record) or not item.retryable
+        if isinstance(item, Record) or (not item.retryable and item.stage != "read")
     }
 
 

@@ -104,3 +104,42 @@ def test_a_damaged_ledger_is_said(tmp_path):
     path.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
     with pytest.raises(RunFolderError, match="cannot be opened"):
         SqliteLedger(path)
+
+
+def test_the_failure_of_another_batch_is_not_ours(ledger):
+    asked, waiting = threading.Event(), threading.Event()
+
+    def poisoned(positions):
+        asked.set()
+        assert waiting.wait(10)
+        raise ValueError("poison image")
+
+    def first() -> None:
+        with pytest.raises(ValueError, match="poison"):
+            ledger.recall(["poison", "x"], poisoned)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert asked.wait(10)
+
+    def mine(positions):
+        assert list(positions) in ([0], [1])
+        waiting.set()
+        return ["answer"] * len(positions)
+
+    assert ledger.recall(["y", "x"], mine) == ["answer", "answer"]
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_fault_of_the_disk_ends_the_run_and_leaves_the_ledger_usable(ledger):
+    ledger._connection.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(BackendError, match=r"ledger .* failed"):
+        ledger.recall(["big"], lambda p: ["x" * 100_000])
+    ledger._connection.execute("PRAGMA max_page_count = 100000")
+    assert ledger.recall(["big"], lambda p: ["small"]) == ["small"]
+
+
+def test_an_answer_with_a_lone_surrogate_is_remembered(ledger):
+    assert ledger.recall(["a"], lambda p: ["\ud800"]) == ["\ud800"]
+    assert ledger.recall(["a"], lambda p: pytest.fail("paid again")) == ["\ud800"]

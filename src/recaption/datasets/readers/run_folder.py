@@ -10,6 +10,7 @@ from recaption.datasets.readers.base import BaseReader
 from recaption.datasets.readers.options import ReaderOptions
 from recaption.datasets.readers.parquet_stream import ParquetFile
 from recaption.datasets.readers.rows import Row
+from recaption.datasets.run_folder import RunFolder
 from recaption.datasets.schema import from_row
 
 __all__ = ["RunFolderReader", "is_captions_table", "is_run_folder"]
@@ -23,8 +24,13 @@ class RunFolderReader(BaseReader):
     def __init__(self, source: str, options: ReaderOptions) -> None:
         super().__init__(source, options)
         path = Path(source)
-        folder = path / "captions" if (path / "captions").is_dir() else path
-        self._files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
+        if is_run_folder(path):
+            run = RunFolder(path)
+            run.require_complete()
+            # Only what a marker vouches for: a file without one is what a killed run left behind.
+            self._files = [run.captions / f"{marker.shard:05d}.parquet" for marker in run.committed()]
+        else:
+            self._files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
         try:
             counts = [ParquetFile(file).count for file in self._files]
         except DataError as error:
