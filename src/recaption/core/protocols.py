@@ -102,7 +102,10 @@ class Expert(Protocol):
     fingerprint: str
     """Digest of everything the answer depends on beside the image: version, weights, thresholds."""
     max_side_px: int | None
-    """Longest side it can use; None for every pixel there is."""
+    """Longest side it looks at: it shrinks larger images by itself. None where it looks at every pixel.
+
+    How large images come is the recipe's to say (`images.max_side_px`), so that adding an expert changes no pixels
+    that others were asked about."""
 
     def examine(self, images: Sequence[Pixels]) -> Sequence[Sequence[Evidence]]:
         """Return the evidence of each image, in order. Boxes are in pixels of the array given."""

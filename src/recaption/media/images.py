@@ -75,6 +75,8 @@ _TRANSPOSE: Final = {
 _ORIENTATION_TAG: Final = 0x0112
 _PNG_ORIENTATION_MARKS: Final = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 
+_NO_MEMORY: Final = "too little memory at the moment"
+
 Result = TypeVar("Result")
 
 
@@ -120,7 +122,8 @@ def decode(data: bytes, limits: Limits = Limits(), max_side_px: int | None = Non
     Colours are taken as sRGB whatever profile is embedded.
 
     Raises:
-        ImageError: The bytes are not an allowed format, exceed a limit, or are damaged.
+        ImageError: The bytes are not an allowed format, exceed a limit, or are damaged; `retryable` where memory
+            ran out.
     """
     with _opened(data, limits) as (image, name):
         orientation = _orientation(image, data)
@@ -160,6 +163,8 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Pillow.Image, str]]:
                 yield image, name or image.format or "unknown"
         except ImageError:
             raise
+        except MemoryError as error:
+            raise ImageError(f"{name or 'image'} cannot be decoded: {_NO_MEMORY}", retryable=True) from error
         except UnidentifiedImageError as error:
             known = f"damaged {name} header" if name else f"not a known image format (allowed: {allowed})"
             raise ImageError(known) from error
@@ -188,6 +193,8 @@ def _orientation(image: Pillow.Image, data: bytes) -> int:
         return 1  # asking Pillow would decode the whole picture first
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except MemoryError:
+        raise
     except Exception as error:  # damaged metadata says nothing about the pixels
         _log.info("EXIF data ignored: %s", _reason(error))
         return 1
@@ -286,6 +293,8 @@ class BatchImages:
                 self._bytes[record.key] = read_bytes(record.image, self._limits.max_bytes)
             except ImageError as error:
                 self._bytes[record.key] = error
+            except MemoryError:
+                self._bytes[record.key] = ImageError(f"cannot be read: {_NO_MEMORY}", retryable=True)
         return _value(self._bytes[record.key])
 
 

@@ -57,9 +57,6 @@ class Gather:
     def __init__(self, params: Params) -> None:
         self._params = params
         self._experts = [_build(name, values) for name, values in params.experts.items()]
-        sides = [expert.max_side_px for expert in self._experts]
-        self.max_side_px = None if None in sides else max((side for side in sides if side), default=None)
-        """The largest side any expert can use; None for every pixel there is."""
         self.fingerprint = digest_json([expert.fingerprint for expert in self._experts])
 
     def process(self, records: Sequence[Record], context: Context) -> list[Outcome]:
@@ -149,6 +146,14 @@ class _Work:
         return Kept(replace(self.record, evidence=tuple(self.evidence), size=size))
 
 
+class _NotNowError(Exception):
+    """Some images cannot be decoded at the moment: by ledger key, why. Raised so that none of it is remembered."""
+
+    def __init__(self, errors: Mapping[str, ImageError]) -> None:
+        self.errors = errors
+        super().__init__(f"{len(errors)} images cannot be decoded at the moment")
+
+
 def _recalled(
     question: Sequence[JsonValue],
     works: Sequence[_Work],
@@ -157,33 +162,22 @@ def _recalled(
 ) -> list[tuple[_Work, JsonValue]]:
     """Return the answer to a question about each image, from the ledger or freshly paid for.
 
-    A remembered value holds the upright size beside the answer, or the reason why the image cannot be decoded,
+    A remembered value holds the upright size beside the answer, or the reason why the image can never be decoded,
     so that a known image needs no decoding at all. Images that fail get their error, and no answer.
     """
-    if not works:
-        return []
+    asked = [(work, _ledger_key(question, work, context)) for work in works]
 
     def call(positions: Sequence[int]) -> list[JsonValue]:
-        values: dict[int, JsonValue] = {}
-        images: dict[int, Pixels] = {}
-        for position in positions:
-            try:
-                images[position] = context.images.pixels(works[position].record)
-            except ImageError as error:
-                values[position] = {"error": str(error)}
-        answers = answer(list(images.values()), [works[p] for p in images]) if images else []
-        for (position, image), value in zip(images.items(), answers, strict=True):
-            values[position] = {"size": list(image.size), "answer": value}
-        return [values[position] for position in positions]
+        return _paid_for([asked[position] for position in positions], context, answer)
 
-    keys = [
-        digest_json(
-            [*question, work.digest, context.images.fingerprint, [_corners(box) for _, box in work.colourable]]
-        )
-        for work in works
-    ]
+    try:
+        values = context.ledger.recall([key for _, key in asked], call) if asked else []
+    except _NotNowError as failure:  # raised here, or where another thread is asking about one of our images
+        for work, key in asked:
+            work.error = failure.errors.get(key)
+        return _recalled(question, [work for work in works if work.error is None], context, answer)
     told = []
-    for work, value in zip(works, context.ledger.recall(keys, call), strict=True):
+    for work, value in zip(works, values, strict=True):
         entry = cast(Mapping[str, Any], value)
         if "error" in entry:
             work.error = ImageError(entry["error"])
@@ -191,6 +185,35 @@ def _recalled(
             work.size = (int(entry["size"][0]), int(entry["size"][1]))
             told.append((work, cast(JsonValue, entry["answer"])))
     return told
+
+
+def _ledger_key(question: Sequence[JsonValue], work: _Work, context: Context) -> str:
+    boxes = [_corners(box) for _, box in work.colourable]
+    return digest_json([*question, work.digest, context.images.fingerprint, boxes])
+
+
+def _paid_for(
+    asked: Sequence[tuple[_Work, str]],
+    context: Context,
+    answer: Callable[[Sequence[Pixels], Sequence[_Work]], Sequence[JsonValue]],
+) -> list[JsonValue]:
+    """Return what is to be remembered of each image. Raises _NotNowError before anything is paid."""
+    works = {key: work for work, key in asked}
+    failures: dict[str, ImageError] = {}
+    images: dict[str, Pixels] = {}
+    for key, work in works.items():
+        try:
+            images[key] = context.images.pixels(work.record)
+        except ImageError as error:
+            failures[key] = error
+    passing = {key: error for key, error in failures.items() if error.retryable}
+    if passing:
+        raise _NotNowError(passing)
+    answers = answer(list(images.values()), [works[key] for key in images]) if images else []
+    values: dict[str, JsonValue] = {key: {"error": str(error)} for key, error in failures.items()}
+    for (key, image), value in zip(images.items(), answers, strict=True):
+        values[key] = {"size": list(image.size), "answer": value}
+    return [values[key] for _, key in asked]
 
 
 def _corners(box: Box) -> list[float]:

@@ -241,6 +241,16 @@ class TestRefusals:
             data = encoded(noise, name)
             failure(data[: len(data) // 2])
 
+    @pytest.mark.parametrize("step", ["resize", "getexif"])
+    def test_too_little_memory_is_worth_another_try(self, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def starve(*_: object, **__: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(Pillow.Image, step, starve)
+        with pytest.raises(ImageError, match="JPEG cannot be decoded: too little memory") as caught:
+            decode(encoded(quadrants(), "JPEG"), max_side_px=32)
+        assert caught.value.retryable
+
     def test_a_bomb_of_scans(self) -> None:
         data = encoded(Pillow.new("L", (4000, 4000), 90), "JPEG", progressive=True)
         scan = data[data.rfind(b"\xff\xda") : -2]
@@ -478,6 +488,19 @@ class TestBatch:
                 reasons.add(str(caught.value))
             assert len(reasons) == 1
         assert (images.reads, images.decodes) == (3, 1)
+
+    def test_too_little_memory_to_read_is_worth_another_try(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def starve(*_: object) -> None:
+            raise MemoryError
+
+        file = tmp_path / "a.png"
+        file.touch()
+        monkeypatch.setattr(Path, "open", starve)
+        with pytest.raises(ImageError, match="too little memory") as caught:
+            BatchImages().digest(Record(key="a", image=Image(path=str(file))))
+        assert caught.value.retryable
 
     def test_what_cannot_be_decoded_has_a_digest(self) -> None:
         assert len(BatchImages().digest(Record(key="a", image=Image(data=b"no")))) == 64

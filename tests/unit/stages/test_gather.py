@@ -1,7 +1,9 @@
 """Gathering evidence: paid for once, decoded only when needed, merged with what was given."""
 
 import io
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from recaption.core.digests import canonical_json
-from recaption.core.errors import BackendError, DataError, RecipeError, UnknownNameError
-from recaption.core.protocols import Context, Pixels
+from recaption.core.errors import BackendError, DataError, ImageError, RecipeError, UnknownNameError
+from recaption.core.protocols import Context, Ledger, Pixels
 from recaption.core.types import Box, Evidence, Failed, Image, JsonValue, Kept, Record
+from recaption.datasets.ledger import SqliteLedger
 from recaption.media.evidence_json import evidence_from_json, evidence_to_json
 from recaption.media.images import BatchImages, Limits
 from recaption.stages import gather as module
@@ -83,8 +86,26 @@ def stage(*experts: Any, **params: Any) -> Gather:
     return built
 
 
-def context(ledger: MemoryLedger | None = None, max_side_px: int | None = 64) -> Context:
+def context(ledger: Ledger | None = None, max_side_px: int | None = 64) -> Context:
     return Context(images=BatchImages(Limits(), max_side_px), ledger=ledger or MemoryLedger())
+
+
+class Starving(BatchImages):
+    """Has too little memory to decode one of the images."""
+
+    def __init__(self, key: str, before: Callable[[], None]) -> None:
+        super().__init__(Limits(), 64)
+        self.key, self.before = key, before
+
+    def pixels(self, record: Record) -> Pixels:
+        self.before()
+        if record.key == self.key:
+            raise ImageError("too little memory", retryable=True)
+        return super().pixels(record)
+
+
+def starving(ledger: Ledger, key: str, before: Callable[[], None] = lambda: None) -> Context:
+    return Context(images=Starving(key, before), ledger=ledger)
 
 
 def kept(outcome: object) -> Record:
@@ -177,10 +198,6 @@ class TestRealExperts:
         with pytest.raises(RecipeError, match=r"gather\.experts\.pixels\.colour: unknown key.*colours"):
             Gather(Gather.Params(experts={"pixels": {"colour": 3}}))
 
-    def test_the_largest_side_that_an_expert_can_use(self) -> None:
-        assert Gather(Gather.Params()).max_side_px == 256
-        assert Gather(Gather.Params(experts={})).max_side_px is None
-
 
 class TestImages:
     def test_a_bad_image_fails_with_its_reason_and_the_others_go_on(self, tmp_path: Path) -> None:
@@ -205,6 +222,50 @@ class TestImages:
         first = stage(Finder([]), Finder([], "2")).process([bad], context(ledger))
         assert stage(Finder([]), Finder([], "2")).process([bad], context(ledger)) == first
         assert ledger.paid == [1, 0]
+
+    def test_a_passing_failure_is_not_remembered(self) -> None:
+        ledger, finder = MemoryLedger(), Finder([])
+        works = [
+            record("good"),
+            record("bad", b"no"),
+            record("starved", png("red")),
+            record("too", png("blue")),
+        ]
+        good, bad, starved, too = stage(finder).process(works, starving(ledger, "starved"))
+        assert isinstance(good, Kept)
+        assert isinstance(too, Kept)
+        assert isinstance(bad, Failed)
+        assert not bad.retryable
+        assert starved == Failed("image: too little memory", retryable=True)
+        assert finder.seen == 2
+        assert len(ledger.values) == 3
+        again = stage(finder).process(works, context(ledger))
+        assert again == [good, bad, Kept(replace(works[2], size=(128, 64))), too]
+        assert finder.seen == 3
+
+    def test_a_passing_failure_leaves_nobody_waiting(self, tmp_path: Path) -> None:
+        """Two threads ask about one image at once; the one that pays cannot decode another of its images."""
+        ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+        asked, waiting = threading.Event(), threading.Event()
+
+        def let_the_other_ask() -> None:
+            asked.set()
+            assert waiting.wait(10)
+
+        shared, starved, own = record("shared"), record("starved", png("red")), record("own", png("blue"))
+        gather = stage(Finder([]))
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(
+                gather.process, [shared, starved], starving(ledger, "starved", let_the_other_ask)
+            )
+            assert asked.wait(10)
+            second = pool.submit(gather.process, [own, shared], starving(ledger, "", waiting.set))
+            kept_one, failed = first.result(10)
+            kept_own, kept_two = second.result(10)
+        ledger.close()
+        assert kept(kept_one) == kept(kept_two)
+        assert kept(kept_own).size == (128, 64)
+        assert failed == Failed("image: too little memory", retryable=True)
 
     def test_keep_keeps_the_record_as_it_came(self) -> None:
         bad = record("bad", b"no", evidence=(thing(),))
