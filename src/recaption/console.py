@@ -1,10 +1,10 @@
 """What a person sees in the terminal: progress on stderr, results on stdout, hostile text made harmless."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -19,15 +19,21 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from recaption.core.printable import printable
 from recaption.core.types import Record
 from recaption.runs.run import Progress, Summary
 
 __all__ = ["before_after", "err", "out", "progress_bar", "safe", "show_summary", "show_table"]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 MAX_ROWS_PER_GROUP = 12
+MAX_NOTES = 20
+MAX_NOTE_CHARS = 500
+MAX_CELL_CHARS = 300
+KEY_COLUMNS = 32
+"""Columns of the terminal for a key, which may be a long path or address; the texts beside it need the room."""
 GROUP_TITLES = {
     "chosen": "what stands for the image",
     "rules": "text rules that fired",
@@ -39,12 +45,8 @@ GROUP_TITLES = {
 
 
 def safe(text: str) -> str:
-    """Return text that cannot drive the terminal: control and bidi characters are shown as escapes."""
-    shown = "".join(
-        c if not unicodedata.category(c).startswith("C") or c in "\u200d\ufe0f" else f"\\u{ord(c):04x}"
-        for c in text
-    )
-    return escape(shown)
+    """Return text that `print` shows as it stands, only that it cannot drive the terminal."""
+    return escape(printable(text))
 
 
 class _Rate(ProgressColumn):
@@ -94,8 +96,10 @@ def show_summary(summary: Summary, folder: str) -> None:
     if summary.resumed:
         out.print(f"{summary.resumed:,} were done before; expert calls remembered: {summary.calls_recalled:,}")
     out.print(f"expert calls made: {summary.calls_paid:,}")
-    for note in summary.notes:
-        out.print(f"[yellow]note:[/] {safe(note)}")
+    for note in summary.notes[:MAX_NOTES]:
+        out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
+    if len(summary.notes) > MAX_NOTES:
+        out.print(f"{len(summary.notes) - MAX_NOTES:,} more notes")
     for group, title in GROUP_TITLES.items():
         counts = summary.stats.get(group)
         if counts:
@@ -116,21 +120,31 @@ def show_counts(title: str, counts: Mapping[str, int]) -> None:
 def show_table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, right_align_last: bool = False
 ) -> None:
-    """Print rows under a header; every cell is made harmless."""
+    """Print rows under a header; every cell is made harmless and bounded, and a key keeps its end."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
-        last = i == len(header) - 1
-        narrow = name == "key"  # a key may be a long path or address, and the texts need the room
-        table.add_column(
-            name,
-            justify="right" if right_align_last and last else "left",
-            overflow="ellipsis" if narrow else "fold",
-            no_wrap=narrow,
-            max_width=24 if narrow else None,
-        )
+        justify: JustifyMethod = "right" if right_align_last and i == len(header) - 1 else "left"
+        overflow: OverflowMethod = "ellipsis" if name == "key" else "fold"
+        table.add_column(name, justify=justify, overflow=overflow, no_wrap=name == "key")
     for row in rows:
-        table.add_row(*(safe(cell) for cell in row))
+        table.add_row(*(_cell(name, text) for name, text in zip(header, row, strict=True)))
     out.print(table)
+
+
+def _cell(column: str, text: str) -> Text:
+    if column != "key":
+        return Text(printable(_cut(text, MAX_CELL_CHARS)))
+    key = printable(text)
+    if cell_len(key) <= KEY_COLUMNS:
+        return Text(key)
+    end = key[-(KEY_COLUMNS - 1) :]  # paths and addresses of one dataset differ in their end
+    while cell_len(end) > KEY_COLUMNS - 1:
+        end = end[1:]
+    return Text(f"…{end}")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def before_after(records: Iterable[Record]) -> None:

@@ -1,0 +1,100 @@
+"""What reaches the terminal: whole lines, bounded, harmless, and just what the data says."""
+
+import io
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recaption import console
+from recaption.core.printable import printable
+from recaption.core.types import Caption, Provenance, Record
+from recaption.runs.run import Summary
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """What is printed to `out`, 80 columns wide and with no styles."""
+    shown = io.StringIO()
+    monkeypatch.setattr(console.out, "file", shown)
+    monkeypatch.setattr(console.out, "width", 80)
+    return shown
+
+
+def record(key, was, now):
+    original = Caption(text=was, origin="alt", provenance=Provenance(stage="source"))
+    made = Caption(text=now, origin="composed", provenance=Provenance(stage="compose"))
+    return Record(key=key, captions=(original, made), chosen=made.id)
+
+
+HOSTILE = "a :dog: [bold]b[/] \\[c] [/] \x1b[31m\n\u202e"
+
+
+def test_a_printed_text_stands_as_it_is(screen):
+    console.out.print(console.safe(HOSTILE))
+    assert screen.getvalue() == "a :dog: [bold]b[/] \\[c] [/] \\u001b[31m\\u000a\\u202e\n"
+
+
+def test_a_table_shows_texts_as_they_are(screen):
+    console.show_table(("text",), [(HOSTILE,)])
+    assert "a :dog: [bold]b[/] \\[c] [/] \\u001b[31m\\u000a\\u202e" in screen.getvalue()
+
+
+@given(st.text(max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_is_harmless_to_print(screen, text):
+    screen.seek(0)
+    screen.truncate()
+    console.out.print(console.safe(text))
+    shown = screen.getvalue().removesuffix("\n")
+    assert shown.rstrip("\\") == printable(text).rstrip("\\")
+
+
+def test_emoji_codes_on_the_error_console_stay_too(capsys):
+    console.err.print(console.safe("a :dog: b"))
+    assert capsys.readouterr().err == "a :dog: b\n"
+
+
+def test_before_and_after_are_bounded(screen):
+    console.before_after([record("k", "w" * 100_000, "n" * 100_000)])
+    shown = screen.getvalue()
+    assert shown.count("w") < 310
+    assert shown.count("n") < 310
+    assert shown.count("…") == 2
+
+
+def test_texts_of_ordinary_length_are_whole(screen):
+    console.before_after([record("k", "w" * 250, "n" * 250)])
+    shown = screen.getvalue()
+    assert (shown.count("w"), shown.count("n"), shown.count("…")) == (250, 250, 0)
+
+
+def test_a_long_key_shows_its_end(screen):
+    console.before_after([record("https://example.org/a/very/long/way/to/photo-0001.jpg", "was", "now")])
+    shown = screen.getvalue().splitlines()[1].split()[0]
+    assert shown == "…" + "https://example.org/a/very/long/way/to/photo-0001.jpg"[-31:]
+
+
+def test_a_wide_key_keeps_to_its_column(screen):
+    console.before_after([record("犬" * 40 + "1", "was", "now")])
+    assert screen.getvalue().splitlines()[1].split()[0] == "…" + "犬" * 15 + "1"
+
+
+def test_notes_are_bounded_in_length_and_number(screen):
+    notes = tuple(f"{i} " + "x" * 10_000 for i in range(100))
+    summary = Summary(
+        items=1,
+        kept=1,
+        dropped=0,
+        failed=0,
+        retryable=0,
+        resumed=0,
+        seconds=1.0,
+        calls_paid=0,
+        calls_recalled=0,
+        stats={"rejects": {"gather: " + "y" * 10_000: 1}},
+        notes=notes,
+    )
+    console.show_summary(summary, "out")
+    assert len(screen.getvalue()) < 15_000
+    assert "80 more notes" in screen.getvalue()
