@@ -59,6 +59,10 @@ class Fit:
 
     def _fitted(self, record: Record) -> Record:
         kept = [caption.text for caption in record.captions if caption.kept]
+        # Of a source text that was cleaned, the cleaned one is fitted; one short form of it is enough.
+        cleaned = {
+            p for c in record.captions if c.provenance.stage == "normalise" for p in c.provenance.parents
+        }
         counts = iter(self._budget.count_many(kept))
         captions: list[Caption] = []
         children: list[Caption] = []
@@ -68,7 +72,7 @@ class Fit:
                 continue
             tokens = next(counts)
             counted = replace(caption, scores={**caption.scores, "tokens": Score(value=tokens)})
-            if tokens > self._budget.limit and self._concerns(caption):
+            if tokens > self._budget.limit and self._concerns(caption) and caption.id not in cleaned:
                 counted, shorter = self._shortened(counted, tokens, record)
                 children.extend(shorter)
             captions.append(counted)

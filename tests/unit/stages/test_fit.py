@@ -70,6 +70,14 @@ def test_a_source_stays_and_has_a_child_that_fits() -> None:
     assert result.captions[0].id == source.id
 
 
+def test_of_a_source_that_was_cleaned_only_the_clean_text_is_shortened() -> None:
+    source = caption(f"<b>{LONG}</b>", origin="alt", stage="source")
+    clean = replace(caption(LONG, origin="alt"), provenance=Provenance(stage="normalise", parents=(source.id,)))
+    result = fitted(Record(key="a", captions=(source, clean)), limit=24)
+    (child,) = [c for c in result.captions if c.provenance.stage == "fit"]
+    assert child.provenance.parents == (clean.id,)
+
+
 def test_origins_limit_what_is_fitted_but_all_is_counted() -> None:
     record = Record(key="a", captions=(caption(LONG, "alt", "source"), caption(LONG)))
     result = fitted(record, limit=24, origins=["model"])
