@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from recaption.core.errors import BackendError, UserError
+from recaption.core.errors import BackendError, DataError, UserError
 from recaption.core.protocols import Context, Images, Ledger, Stage
 from recaption.core.types import Dropped, Failed, Kept, Outcome, Record, Rejected
 
 __all__ = ["Pipeline"]
-
-MAX_REASON_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,17 @@ def _outcomes(stage: Stage, records: Sequence[Record], context: Context) -> Sequ
         raise
     except Exception as error:
         if len(records) == 1:
-            return [Failed(f"{type(error).__name__}: {error}")]
+            return [_failed(error)]
         return [outcome for record in records for outcome in _outcomes(stage, [record], context)]
     if len(outcomes) != len(records):
         raise BackendError(f"stage {stage.name!r} gave {len(outcomes)} outcomes for {len(records)} records")
     return outcomes
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, DataError):
+        return Failed(str(error) or type(error).__name__, retryable=error.retryable)
+    return Failed(f"{type(error).__name__}: {error}")
 
 
 def _reject(record: Record, stage: Stage, outcome: Dropped | Failed) -> Rejected:
@@ -67,7 +71,7 @@ def _reject(record: Record, stage: Stage, outcome: Dropped | Failed) -> Rejected
         key=record.key,
         stage=stage.name,
         kind="dropped" if kind == "dropped" else "failed",
-        reason=" ".join(reason.split())[:MAX_REASON_CHARS],
+        reason=reason,
         retryable=retryable,
         raw=record.original_text,
     )

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from recaption.core.errors import BackendError, UserError
+from recaption.core.errors import BackendError, DataError, ImageError, UserError
 from recaption.core.protocols import Context, Stage
-from recaption.core.types import Dropped, Failed, Kept, Outcome, Record, Rejected
+from recaption.core.types import Caption, Dropped, Failed, Kept, Outcome, Provenance, Record, Rejected
 from recaption.media.images import BatchImages
 from recaption.pipeline import Pipeline
 
@@ -95,3 +95,37 @@ def test_reasons_are_one_line_and_bounded():
     assert isinstance(results[0], Rejected)
     assert "\n" not in results[0].reason
     assert len(results[0].reason) <= 500
+
+
+def test_what_the_source_said_is_kept_to_a_size_fit_for_inspection():
+    long = Caption(text="x" * 1_000_000, origin="alt", provenance=Provenance(stage="source"))
+    pipeline = Pipeline(
+        stages=[Each("judge", lambda r: Dropped("no"))], make_images=BatchImages, ledger=Ledger()
+    )
+    (result,) = pipeline.run_batch([Record(key="a", captions=(long,))])
+    assert isinstance(result, Rejected)
+    assert result.raw == "x" * 2048
+
+
+def test_a_reject_is_bounded_wherever_it_comes_from():
+    made = Rejected(key="k", stage="read", kind="failed", reason=" a\nb\u2028" * 10_000, raw="y" * 10_000)
+    assert made.reason.startswith("a b a b")
+    assert len(made.reason.splitlines()) == 1
+    assert len(made.reason) <= 500
+    assert made.raw == "y" * 2048
+    assert replace(made, key="l").reason == made.reason
+    assert Rejected(key="k", stage="s", kind="failed", reason="r").raw is None
+
+
+@pytest.mark.parametrize("error", [DataError("the cell is gone", retryable=True), ImageError("torn")])
+def test_what_a_stage_says_about_one_record_is_its_reason(error: DataError):
+    def picky(record: Record) -> Outcome:
+        if record.key == "bad":
+            raise error
+        return Kept(record)
+
+    results = run([Each("picky", picky)], ["a", "bad", "c"])
+    assert [isinstance(r, Record) for r in results] == [True, False, True]
+    assert results[1] == Rejected(
+        key="bad", stage="picky", kind="failed", reason=str(error), retryable=error.retryable
+    )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from recaption.core.digests import digest_json
 
@@ -36,6 +36,9 @@ Origin = Literal["alt", "composed", "model", "fused", "human"]
 
 EvidenceKind = Literal["object", "text", "tag", "pixel"]
 """A thing in the picture, words read in it, a label of the whole, or a fact about its pixels."""
+
+MAX_REASON_CHARS: Final = 500
+MAX_RAW_CHARS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +223,20 @@ Outcome = Kept | Dropped | Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A record that did not reach the output: who, at which stage, why."""
+    """A record that did not reach the output: who, at which stage, why. Bounded whatever it is made from."""
 
     key: str
     stage: str
     kind: Literal["dropped", "failed"]
     reason: str
+    """Folded to one line and cut to `MAX_REASON_CHARS`."""
     retryable: bool = False
     raw: str | None = None
-    """What the source said, for inspection; at most a few kilobytes."""
+    """What the source said, for inspection; cut to `MAX_RAW_CHARS`."""
+
+    def __post_init__(self) -> None:
+        # Cut before folding too, so that a text of megabytes costs nothing; folded again, the result stays the same.
+        reason = " ".join(self.reason[: MAX_REASON_CHARS * 4].split())[:MAX_REASON_CHARS].rstrip()
+        object.__setattr__(self, "reason", reason)
+        if self.raw is not None:
+            object.__setattr__(self, "raw", self.raw[:MAX_RAW_CHARS])
