@@ -58,7 +58,7 @@ def check_libraries() -> list[Library]:
 
 
 def check_parts() -> list[Finding]:
-    """Load every registered part, plugins included, and return those that fail."""
+    """Load every registered part, plugins included, and return those that fail or whose name has two owners."""
     findings = []
     for kind in BUILTINS:
         for name in known_names(kind):

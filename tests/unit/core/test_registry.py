@@ -11,8 +11,9 @@ import pytest
 
 from recaption.core import registry
 from recaption.core.builtins import BUILTINS
-from recaption.core.errors import RecaptionError, UnknownNameError, UserError
+from recaption.core.errors import MissingExtraError, RecaptionError, UnknownNameError, UserError
 from recaption.core.registry import known_names, locate, resolve
+from recaption.runs.doctor import check_parts
 
 
 class Install(Protocol):
@@ -31,12 +32,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(entry_points)
-        registry._locations.cache_clear()
+        registry._places.cache_clear()
 
     yield add
     for module in [m for m in sys.modules if m.startswith("recaption_test_plugin")]:
         del sys.modules[module]
-    registry._locations.cache_clear()
+    registry._places.cache_clear()
 
 
 @pytest.mark.parametrize("kind", sorted(BUILTINS))
@@ -100,7 +101,41 @@ def test_two_plugins_with_one_name_clash_as_well(install: Install) -> None:
             f"recaption-test-plugin-{which}", f"[recaption.scorers]\nshared = recaption_test_plugin_{which}:S\n"
         )
     with pytest.raises(UserError, match="two scorers are called 'shared'"):
-        known_names("scorers")
+        locate("scorers", "shared")
+
+
+def test_a_clash_stops_only_who_asks_for_that_name(install: Install) -> None:
+    install("recaption-test-plugin-thief", "[recaption.budgets]\nclip77 = recaption_test_plugin_thief:mine\n")
+    assert known_names("budgets") == sorted(BUILTINS["budgets"])
+    assert resolve("budgets", "words") is not None
+    (finding,) = check_parts()
+    assert (finding.kind, finding.name) == ("budgets", "clip77")
+    assert "recaption-test-plugin-thief" in finding.problem
+
+
+def test_one_plugin_found_twice_is_no_clash(install: Install) -> None:
+    point = "[recaption.budgets]\nhaiku = recaption_test_plugin_good:haiku\n"
+    install("recaption-test-plugin-good", point)
+    install("recaption-test-plugin-again", point)
+    assert locate("budgets", "haiku") == "recaption_test_plugin_good:haiku"
+
+
+@pytest.mark.parametrize("code", ["raise RuntimeError('no\\nsuch luck')", "1 / 0", "def broken(:"])
+def test_whatever_a_plugin_raises_on_import_names_it(install: Install, code: str) -> None:
+    install("recaption-test-plugin-sick", "[recaption.stages]\nsick = recaption_test_plugin_sick:S\n", code)
+    with pytest.raises(RecaptionError) as caught:
+        resolve("stages", "sick")
+    message = str(caught.value)
+    assert message.startswith("stage 'sick' cannot be loaded from recaption_test_plugin_sick:S")
+    assert "recaption-test-plugin-sick" in message
+    assert "\n" not in message
+
+
+def test_what_a_part_says_about_a_missing_library_is_kept(install: Install) -> None:
+    code = "from recaption.core.errors import MissingExtraError\nraise MissingExtraError('f', 'lib', 'extra')\n"
+    install("recaption-test-plugin-poor", "[recaption.stages]\npoor = recaption_test_plugin_poor:S\n", code)
+    with pytest.raises(MissingExtraError, match=r"pip install 'recaption\[extra\]'"):
+        resolve("stages", "poor")
 
 
 def test_a_name_without_its_attribute_says_where_it_looked(install: Install) -> None:
