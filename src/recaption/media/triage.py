@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -163,6 +163,7 @@ def _detector(languages: tuple[str, ...]) -> Callable[[str], str | None]:
     return detector(languages)
 
 
+@lru_cache(maxsize=64)  # one text is asked about several times in a row
 def _bare(text: str) -> str:
     return _NOT_LETTERS.sub(" ", text.lower()).strip()
 
@@ -208,7 +209,7 @@ def _stem(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
-@cache
+@lru_cache(maxsize=20_000)  # bounded: the words of hostile data never end
 def _is_visual_word(word: str) -> bool:
     if word in _VISUAL:
         return True

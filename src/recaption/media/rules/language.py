@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from recaption.core.errors import MissingExtraError
@@ -52,7 +52,7 @@ _WORDS: Final = re.compile(r"[^\W\d_]+")
 _LONGER_WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def _script_of(character: str) -> str | None:
     point = ord(character)
     return next((language for first, last, language in _SCRIPTS if first <= point <= last), None)
