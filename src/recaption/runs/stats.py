@@ -1,13 +1,34 @@
 """Tallies of what happened, per shard; they add up to the summary, also over shards done in an earlier run."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from recaption.core.printable import printable
 from recaption.core.types import Caption, Record, Rejected
 
 __all__ = ["merge", "tally"]
 
 MAX_REASON_CHARS = 80
+MAX_REASONS = 50
+"""Kinds of rejects a shard's tally holds; what is rarer is counted together."""
+
+_PLACE: Final = r"(?:…|\.{0,2}/|~/|[A-Za-z]:\\)"
+_EXTENSION: Final = r"\.[A-Za-z][A-Za-z0-9]{1,7}"
+_PARTICULARS: Final = (
+    (re.compile(r"""(?<!\w)b?(['"])(?:\\.|(?!\1)[^\\])*(?:\1|$)"""), "…"),
+    (re.compile(r"\b[a-z][a-z0-9+.-]{0,15}://[^\s'\"<>]*[^\s'\"<>:;,.)]"), "…"),
+    # A path may hold spaces; where it starts is clear after a colon, and where it ends before one.
+    (re.compile(rf"(?:^|(?<=: )){_PLACE}[^:]*{_EXTENSION}(?=: )"), "…"),
+    (re.compile(rf"(?<![\w.]){_PLACE}[^\s'\":;,()]+"), "…"),
+    (re.compile(rf"(?<![^\s'\":;,()])[^\s'\":;,()]+{_EXTENSION}\b"), "…"),
+    (re.compile(r"(?<![\w-])(?=[a-fA-F-]*\d)[0-9a-fA-F-]{12,}\b"), "…"),
+    # Digits that end a name, as in JPEG2000, are part of it.
+    (re.compile(r"(?<!\d)(?<![A-Za-z]{2})\d+(?:[.,]\d+)*"), "N"),
+)
+"""What differs between two reasons of one cause: quotes, addresses, paths, file names, digests, numbers; in this
+order, since each may hold those after it."""
 
 Stats = dict[str, dict[str, int]]
 
@@ -19,7 +40,7 @@ def tally(results: Sequence[Record | Rejected]) -> Stats:
     }
     for item in results:
         if isinstance(item, Rejected):
-            groups["rejects"][f"{item.stage}: {item.reason[:MAX_REASON_CHARS]}"] += 1
+            groups["rejects"][f"{item.stage}: {_cause(item.reason)}"] += 1
             continue
         best = item.best
         groups["chosen"][_name(best) if best else "none"] += 1
@@ -29,7 +50,8 @@ def tally(results: Sequence[Record | Rejected]) -> Stats:
         for caption in item.captions:
             groups["flags"].update(caption.flags.keys())
             _tally_details(caption, groups)
-    return {name: dict(sorted(counter.items())) for name, counter in groups.items() if counter}
+    groups["rejects"] = _bounded(groups["rejects"])
+    return {name: _named(counter) for name, counter in groups.items() if counter}
 
 
 def merge(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Stats:
@@ -39,6 +61,27 @@ def merge(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Stats:
         for name, counts in part.items():
             total.setdefault(name, Counter()).update(counts)
     return {name: dict(counter.most_common()) for name, counter in total.items()}
+
+
+def _named(counter: Counter[str]) -> dict[str, int]:
+    """Return the counts in order of names, as UTF-8 can hold them: some names came with the data."""
+    names: Counter[str] = Counter()
+    for name, count in counter.items():
+        names[printable(name)] += count
+    return dict(sorted(names.items()))
+
+
+def _cause(reason: str) -> str:
+    """Return a reason without its particulars, so that equal causes are counted as one."""
+    for pattern, mark in _PARTICULARS:
+        reason = pattern.sub(mark, reason)
+    return reason[:MAX_REASON_CHARS]
+
+
+def _bounded(reasons: Counter[str]) -> Counter[str]:
+    often = Counter(dict(reasons.most_common(MAX_REASONS)))
+    rest = reasons.total() - often.total()
+    return often + Counter({"other reasons": rest}) if rest else often
 
 
 def _name(caption: Caption) -> str:
