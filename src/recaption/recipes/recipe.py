@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, Field
@@ -20,19 +20,24 @@ from pydantic import BaseModel, Field
 from recaption.core.digests import digest_json
 from recaption.core.errors import RecipeError, UnknownNameError, did_you_mean
 from recaption.core.protocols import Stage
-from recaption.core.registry import resolve
+from recaption.core.registry import locate, resolve
 from recaption.recipes.strict import StrictModel, validated
 
-__all__ = ["ImagePolicy", "Recipe", "StageSpec", "builtin_recipes", "load_recipe"]
+__all__ = ["ImageFormat", "ImagePolicy", "Recipe", "StageSpec", "builtin_recipes", "load_recipe"]
 
 MAX_RECIPE_BYTES = 1 << 20
+
+ImageFormat = Literal[
+    "AVIF", "BMP", "DDS", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "PNG", "PSD", "QOI", "TIFF", "WEBP"
+]
+"""Pillow's names of the formats that are known by their first bytes and can be decoded."""
 
 
 class ImagePolicy(StrictModel):
     """What counts as an image, and how large it is decoded."""
 
-    formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-    """Formats that may reach a decoder, in Pillow's names."""
+    formats: tuple[ImageFormat, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+    """Formats that may reach a decoder."""
     max_bytes: int = Field(default=64 << 20, gt=0)
     max_pixels: int = Field(default=64_000_000, gt=0)
     """Width × height, read from the header before anything is decoded."""
@@ -105,11 +110,15 @@ def builtin_recipes() -> dict[str, str]:
 def load_recipe(name_or_path: str, overrides: Mapping[str, object] | None = None) -> Recipe:
     """Load a built-in recipe by name or a recipe file by path, and resolve it.
 
+    What ends in `.yaml` or `.yml` or holds a `/` is a path, anything else a name. A path that a recipe extends is
+    relative to that recipe's folder.
+
     Args:
         overrides: Dotted path to value, applied last: `{"fit.budget": "longclip248"}`.
 
     Raises:
         RecipeError: The file is not YAML, holds unknown keys or bad values, or names unknown stages.
+        UnknownNameError: There is no built-in recipe of that name.
     """
     return _resolve(_layers(name_or_path), name_or_path, overrides or {})
 
@@ -118,34 +127,69 @@ def _builtin_folder() -> Any:
     return resources.files("recaption.recipes") / "builtin"
 
 
-def _read(name_or_path: str) -> tuple[str, str]:
-    """Return where a recipe stands and its text."""
-    path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A recipe as it was found: how to call it, what tells it from others, and where its neighbours stand."""
+
+    where: str
+    identity: str
+    folder: Path
+    text: str
+
+
+def _read(name: str, folder: Path) -> _Source:
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return _read_file(folder / name)
+    known = builtin_recipes()
+    if name not in known:
+        raise UnknownNameError("recipe", name if len(name) <= 100 else f"{name[:100]}…", known)
+    file = f"{name}.yaml"
+    return _Source(file, name, folder, (_builtin_folder() / file).read_text(encoding="utf-8"))
+
+
+def _read_file(path: Path) -> _Source:
+    shown = str(path) if len(str(path)) <= 300 else f"{str(path)[:300]}…"
+    try:
         if not path.is_file():
-            raise RecipeError(f"no recipe file at {name_or_path}. Built in: {', '.join(builtin_recipes())}.")
-        if path.stat().st_size > MAX_RECIPE_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES} bytes; that is not a recipe.")
-        return str(path), path.read_text(encoding="utf-8")
-    entry = _builtin_folder() / f"{name_or_path}.yaml"
-    if not entry.is_file():
-        raise UnknownNameError("recipe", name_or_path, builtin_recipes())
-    return f"{name_or_path}.yaml", entry.read_text(encoding="utf-8")
+            raise RecipeError(f"no recipe file at {shown}. Built in: {', '.join(builtin_recipes())}.")
+        with path.open("rb") as file:
+            data = file.read(MAX_RECIPE_BYTES + 1)
+        identity = str(path.resolve())
+    except OSError as error:
+        raise RecipeError(f"{shown}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_RECIPE_BYTES:
+        raise RecipeError(f"{shown}: larger than {MAX_RECIPE_BYTES} bytes; that is not a recipe.")
+    try:
+        return _Source(str(path), identity, path.parent, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8.") from error
 
 
-class _NoAliasLoader(yaml.SafeLoader):
-    """Plain YAML without aliases: a few lines of them can stand for gigabytes."""
+class _RecipeLoader(yaml.SafeLoader):
+    """Plain YAML without aliases, a few lines of which can stand for gigabytes, and without keys said twice."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed in a recipe")
         return super().compose_node(parent, index)
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        seen: set[str] = set()
+        for key in keys:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                problem = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
-        data = yaml.load(text, Loader=_NoAliasLoader)  # noqa: S506, TID251 - a SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        data = yaml.load(text, Loader=_RecipeLoader)  # noqa: S506, TID251 - a SafeLoader
+    except Exception as error:  # on bad scalars, as `!!int ''`, PyYAML raises anything
         raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise RecipeError(f"{where}: a recipe is a mapping with `stages`, not {type(data).__name__}.")
@@ -155,18 +199,21 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 def _layers(name_or_path: str) -> list[tuple[str, _RecipeFile]]:
     """Return the recipe and all it extends, the base first."""
     layers: list[tuple[str, _RecipeFile]] = []
-    seen: list[str] = []
+    seen: dict[str, str] = {}
     current: str | None = name_or_path
+    folder = Path()
     while current is not None:
-        if current in seen:
-            raise RecipeError(f"recipes extend each other in a circle: {' → '.join([*seen, current])}")
-        seen.append(current)
-        where, text = _read(current)
-        file = validated(_RecipeFile, _parse(text, where), where)
+        source = _read(current, folder)
+        if source.identity in seen:
+            raise RecipeError(f"recipes extend each other in a circle: {' → '.join([*seen.values(), current])}")
+        seen[source.identity] = current
+        file = validated(_RecipeFile, _parse(source.text, source.where), source.where)
         if file.extends is None and not file.stages:
-            raise RecipeError(f"{where}: has neither `stages` nor `extends`; a recipe needs one of them.")
-        layers.insert(0, (where, file))
-        current = file.extends
+            raise RecipeError(
+                f"{source.where}: has neither `stages` nor `extends`; a recipe needs one of them."
+            )
+        layers.insert(0, (source.where, file))
+        current, folder = file.extends, source.folder
     return layers
 
 
@@ -210,21 +257,58 @@ def _put(
     """Set one value by dotted path; the first part names the stage, or `images`."""
     head, *rest = path.split(".")
     names = [name for name, _ in steps]
-    if not rest or (head != "images" and head not in names):
-        hint = did_you_mean(head, [*names, "images"])
-        raise RecipeError(f"{where} {path!r}: expected STAGE.PARAMETER.{hint}")
+    place = f"{where} {path!r}"
+    if head != "images" and head not in names:
+        raise RecipeError(f"{place}: expected STAGE.PARAMETER.{did_you_mean(head, [*names, 'images'])}")
+    if names.count(head) > 1:
+        raise RecipeError(
+            f"{place}: ambiguous, there are {names.count(head)} stages called {head!r}. "
+            "Give the value in `stages`, in a recipe file."
+        )
     target = images if head == "images" else next(p for n, p in steps if n == head)
+    model = ImagePolicy if head == "images" else _stage_class(head, place).Params
+    if not rest:
+        takes = ", ".join(sorted(model.model_fields))
+        raise RecipeError(f"{place}: expected STAGE.PARAMETER=VALUE; {head} takes: {takes}.")
+    if len(rest) > 1 and rest[0] not in target:
+        target[rest[0]] = _default(model, rest[0])
     for part in rest[:-1]:
         nested = target.setdefault(part, {})
         if not isinstance(nested, dict):
-            raise RecipeError(f"{where} {path!r}: {part!r} is a value, nothing can be set inside it.")
+            raise RecipeError(f"{place}: {part!r} is a value, nothing can be set inside it.")
         target = nested
     target[rest[-1]] = value
 
 
+def _default(model: type[BaseModel], name: str) -> object:
+    """Return a copy of a parameter's default, to be changed in part; a mapping where there is none."""
+    field = model.model_fields.get(name)
+    default = None if field is None or field.is_required() else field.get_default(call_default_factory=True)
+    if isinstance(default, BaseModel):
+        return default.model_dump()
+    return {} if default is None else copy.deepcopy(default)
+
+
 def _spec(name: str, params: Mapping[str, Any], where: str) -> StageSpec:
+    stage = _stage_class(name, where)
+    return StageSpec(name, stage.version, validated(stage.Params, params, f"{where}.{name}"))
+
+
+def _stage_class(name: str, where: str) -> Any:
+    """Return the class of a stage, sure to have a `version` and `Params`."""
     try:
         stage = cast("Any", resolve("stages", name))
     except UnknownNameError as error:
         raise RecipeError(f"{where}: {error}") from error
-    return StageSpec(name, stage.version, validated(stage.Params, params, f"{where}.{name}"))
+    params = getattr(stage, "Params", None)
+    whole = {
+        "version": isinstance(getattr(stage, "version", None), str),
+        "Params": isinstance(params, type) and issubclass(params, BaseModel),
+    }
+    for attribute, present in whole.items():
+        if not present:
+            raise RecipeError(
+                f"{where}: stage {name!r} ({locate('stages', name)}) has no usable `{attribute}`; "
+                "see the documentation on writing a stage."
+            )
+    return stage

@@ -1,9 +1,12 @@
 """The base of every parameter model: unknown keys are errors, values are never bent to fit."""
 
+import re
+import reprlib
 from collections.abc import Mapping
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from recaption.core.errors import RecipeError, did_you_mean
 
@@ -30,15 +33,32 @@ def validated(model: type[Model], values: Mapping[str, object], where: str) -> M
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        lines = []
-        for fault in error.errors():
-            path = ".".join(str(part) for part in fault["loc"])
-            if fault["type"] == "extra_forbidden":
-                hint = did_you_mean(str(fault["loc"][-1]), _fields(model, fault["loc"][:-1]))
-                lines.append(f"{where}.{path}: unknown key.{hint}")
-            else:
-                lines.append(f"{where}.{path}: {fault['msg']} (got {fault['input']!r})")
-        raise RecipeError("\n".join(lines)) from error
+        faults = error.errors(include_url=False)
+        inner = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+        # What holds a fault is faulty for that alone: a list loses its bad items and is then called too short.
+        told = [_told(model, fault, where) for fault in faults if fault["loc"] not in inner]
+        raise RecipeError("\n".join(told)) from error
+
+
+def _told(model: type[BaseModel], fault: ErrorDetails, where: str) -> str:
+    path, kind, given = fault["loc"], fault["type"], fault["input"]
+    place = ".".join([where, *map(str, path)])
+    if kind == "extra_forbidden":
+        return f"{place}: unknown key.{did_you_mean(str(path[-1]), _fields(model, path[:-1]))}"
+    if kind == "missing":
+        return f"{place}: {fault['msg']}"
+    if kind == "literal_error" and isinstance(given, str):
+        known = re.findall("'([^']*)'", fault["ctx"]["expected"])
+        return f"{place}: unknown value {_shown(given)}.{did_you_mean(given[:100], known)}"
+    return f"{place}: {fault['msg']} (got {_shown(given)})"
+
+
+def _shown(value: object) -> str:
+    """Return a short form of any value, however large."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write out a number of thousands of digits
+        return f"a very large {type(value).__name__}"
 
 
 def _fields(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

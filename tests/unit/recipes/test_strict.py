@@ -1,5 +1,7 @@
 """Parameters are exactly what was meant, or the message says what is not."""
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,39 @@ def test_all_faults_are_told_at_once_each_with_its_place() -> None:
     assert any(".budget: Field required" in line for line in lines)
     assert any(".limit:" in line and "'many'" in line for line in lines)
     assert any(".inner.threshold:" in line and "less than or equal to 1" in line for line in lines)
+
+
+def test_one_fault_is_told_once() -> None:
+    class Chosen(StrictModel):
+        prefer: tuple[Inner, ...] = Field(min_length=1)
+
+    with pytest.raises(RecipeError) as caught:
+        validated(Chosen, {"prefer": [{"treshold": 1}]}, "r")
+    assert str(caught.value).splitlines() == [
+        "r.prefer.0.treshold: unknown key. Did you mean 'threshold'? Known: language, threshold."
+    ]
+    with pytest.raises(RecipeError, match="at least 1 item"):
+        validated(Chosen, {"prefer": []}, "r")
+
+
+def test_an_unknown_choice_is_met_with_close_ones() -> None:
+    class Choice(StrictModel):
+        mode: Literal["fail", "keep"] = "fail"
+
+    with pytest.raises(RecipeError) as caught:
+        validated(Choice, {"mode": "fial"}, "r")
+    assert str(caught.value) == "r.mode: unknown value 'fial'. Did you mean 'fail'? Known: fail, keep."
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 10**6, list(range(10**5)), {"a": "b" * 10**6}, 16**10_000],
+    ids=["text", "list", "mapping", "number"],
+)
+def test_a_large_value_is_shown_in_part(value: object) -> None:
+    with pytest.raises(RecipeError, match=r"r\.budget") as caught:
+        validated(Outer, {"budget": [value]}, "r")
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
