@@ -100,10 +100,9 @@ class Recipe:
 def builtin_recipes() -> dict[str, str]:
     """Return name to description of every recipe that ships with the package."""
     found = {}
-    for entry in sorted(_builtin_folder().iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".yaml"):
-            data = _parse(entry.read_text(encoding="utf-8"), entry.name)
-            found[entry.name.removesuffix(".yaml")] = str(data.get("description", ""))
+    for name in _builtin_names():
+        data = _parse(_builtin_text(name), f"{name}.yaml")
+        found[name] = str(data.get("description", ""))
     return found
 
 
@@ -123,8 +122,13 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, object] | None = None
     return _resolve(_layers(name_or_path), name_or_path, overrides or {})
 
 
-def _builtin_folder() -> Any:
-    return resources.files("recaption.recipes") / "builtin"
+def _builtin_names() -> list[str]:
+    files = [entry.name for entry in resources.files("recaption.recipes").joinpath("builtin").iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
+
+
+def _builtin_text(name: str) -> str:
+    return resources.files("recaption.recipes").joinpath(f"builtin/{name}.yaml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +144,17 @@ class _Source:
 def _read(name: str, folder: Path) -> _Source:
     if "/" in name or name.endswith((".yaml", ".yml")):
         return _read_file(folder / name)
-    known = builtin_recipes()
+    known = _builtin_names()
     if name not in known:
         raise UnknownNameError("recipe", name if len(name) <= 100 else f"{name[:100]}…", known)
-    file = f"{name}.yaml"
-    return _Source(file, name, folder, (_builtin_folder() / file).read_text(encoding="utf-8"))
+    return _Source(f"{name}.yaml", name, folder, _builtin_text(name))
 
 
 def _read_file(path: Path) -> _Source:
     shown = str(path) if len(str(path)) <= 300 else f"{str(path)[:300]}…"
     try:
         if not path.is_file():
-            raise RecipeError(f"no recipe file at {shown}. Built in: {', '.join(builtin_recipes())}.")
+            raise RecipeError(f"no recipe file at {shown}. Built in: {', '.join(_builtin_names())}.")
         with path.open("rb") as file:
             data = file.read(MAX_RECIPE_BYTES + 1)
         identity = str(path.resolve())
@@ -277,7 +280,7 @@ def _put(
         if not isinstance(nested, dict):
             raise RecipeError(f"{place}: {part!r} is a value, nothing can be set inside it.")
         target = nested
-    target[rest[-1]] = value
+    target[rest[-1]] = copy.deepcopy(value)
 
 
 def _default(model: type[BaseModel], name: str) -> object:

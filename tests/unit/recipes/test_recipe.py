@@ -101,6 +101,12 @@ def test_one_more_expert_is_asked_beside_the_default_ones(tmp_path):
     assert spec.params.model_dump()["experts"] == {"pixels": {}}
 
 
+def test_values_given_are_not_changed():
+    given = {"gather.experts": {"pixels": {}}, "gather.experts.ocr": {}}
+    load_recipe("rules", given)
+    assert given == {"gather.experts": {"pixels": {}}, "gather.experts.ocr": {}}
+
+
 def test_what_a_recipe_extends_stands_beside_it(tmp_path, monkeypatch):
     (tmp_path / "mine" / "deep").mkdir(parents=True)
     (tmp_path / "mine" / "base.yaml").write_text("extends: deep/first.yml\nset: {fit.limit: 9}\n")
