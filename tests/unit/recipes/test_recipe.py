@@ -102,7 +102,7 @@ def test_one_more_expert_is_asked_beside_the_default_ones(tmp_path):
 
 
 def test_values_given_are_not_changed():
-    given = {"gather.experts": {"pixels": {}}, "gather.experts.ocr": {}}
+    given: dict[str, object] = {"gather.experts": {"pixels": {}}, "gather.experts.ocr": {}}
     load_recipe("rules", given)
     assert given == {"gather.experts": {"pixels": {}}, "gather.experts.ocr": {}}
 
