@@ -102,6 +102,9 @@ a dog on a mat => A dog on a mat
 zero\u200bwidth \u202eback\u202c => Zerowidth back
 nul\x00 and \ud800 lone => Nul and lone
 hidden\U000e0041\U000e0042 tag => Hidden tag
+scan77.tif =>
+Orange Ball - Stock Photo #37043704 - royalty free image, picture, download, HD, 4k wallpaper => Orange Ball
+DH89 Dragon Rapide ZK-AHS, MOTAT, Auckland => DH89 Dragon Rapide ZK-AHS, MOTAT, Auckland
 """
 
 

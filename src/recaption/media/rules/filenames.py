@@ -38,6 +38,8 @@ _HASH: Final = re.compile(
     r"(?<![0-9A-Za-z])(?=[a-f]{0,30}[0-9]{1,30}[a-f])(?=[0-9]{0,30}[a-f]{1,30}[0-9])"
     r"(?:[0-9a-f]{10,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
 )
+# What stood before an extension, and nothing else: "scan77" of "scan77.tif".
+_NUMBERED_STEM: Final = re.compile(rf"(?:{alternation(_CAMERAS | _UNDERSCORED)})[_-]?[0-9]{{1,17}}", re.IGNORECASE)
 _BUCKET_SUFFIX: Final = re.compile(r"_zps[0-9a-z]{4,12}(?![0-9a-z])", re.IGNORECASE)
 _JOINED: Final = re.compile(
     r"(?<=[^\W_])_+(?=[^\W_])|(?<=[^\W_])_+(?=[\s\"')\]]|\Z)|(?:(?<=[\s\"'(\[])|\A)_+(?=[^\W_])"
@@ -109,6 +111,8 @@ def _file_names(text: str, state: State) -> tuple[str, int]:
     body, edits = text.strip(), 0
     if "." in body:
         body, edits = _EXTENSION.subn("", body)
+        if edits and _NUMBERED_STEM.fullmatch(body):
+            return "", edits
     if "_zps" in body:
         body, more = _BUCKET_SUFFIX.subn("", body)
         edits += more
