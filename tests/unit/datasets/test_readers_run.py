@@ -7,6 +7,7 @@ import pytest
 
 from recaption.core.errors import UserError
 from recaption.core.types import Box, Caption, Evidence, Image, Provenance, Record, Score
+from recaption.datasets.run_folder import RunFolder
 from recaption.datasets.schema import CAPTIONS, table_bytes, to_row
 from recaption.datasets.writers import export
 from tests.unit.datasets.reader_samples import png, read
@@ -42,29 +43,39 @@ def records_with_history(folder: Path) -> list[Record]:
     return found
 
 
+def finished_run(folder: Path, records: list[Record]) -> RunFolder:
+    """Write a run folder of one record a shard."""
+    run = RunFolder(folder)
+    about = {"format": 1, "complete": False, "input": {"path": "in"}, "seed": 0, "shard_size": 1}
+    with run.locked():
+        run.begin(about)
+        for i, record in enumerate(records):
+            run.commit(i, [record], input_digest="i", work_digest="w", stats={})
+        run.write_description({**about, "complete": True})
+    return run
+
+
 def test_a_run_folder_gives_equal_records(tmp_path: Path) -> None:
     records = records_with_history(tmp_path / "images")
-    run = tmp_path / "out"
-    (run / "captions").mkdir(parents=True)
-    (run / "run.json").write_text("{}")
-    for i, record in enumerate(records):
-        (run / "captions" / f"{i:05d}.parquet").write_bytes(table_bytes([to_row(record)], CAPTIONS))
-    found, rejects, reader = read(run)
+    run = finished_run(tmp_path / "out", records)
+    # What a killed run left behind has no marker, and is not read.
+    (run.captions / "00003.parquet").write_bytes(table_bytes([to_row(records[0])], CAPTIONS))
+    found, rejects, reader = read(run.root)
     assert found == records
     assert not rejects
     assert reader.count_hint() == 3
     assert "run folder" in reader.description
-    assert read(run / "captions")[0] == records
 
 
-def test_a_damaged_run_folder_is_a_user_error(tmp_path: Path) -> None:
-    (tmp_path / "captions").mkdir()
-    (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(UserError, match="finish the run first"):
-        read(tmp_path)
-    (tmp_path / "captions" / "00000.parquet").write_bytes(b"PAR1 not really")
+def test_an_unfinished_or_damaged_run_folder_is_a_user_error(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "out", records_with_history(tmp_path / "images"))
+    path = run.captions / "00000.parquet"
+    path.write_bytes(b"PAR1 not really")
     with pytest.raises(UserError, match="recaption verify"):
-        read(tmp_path)
+        read(run.root)
+    run.write_description({**run.describe(), "complete": False})
+    with pytest.raises(UserError, match="has not ended"):
+        read(run.root)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ def test_a_text_on_many_images_is_counted_on_each():
 
 
 def test_rejected_items_are_counted_and_passed_on():
-    items: list[Record | Rejected] = [Rejected(key="x", stage="read", kind="failed", reason="torn"), record("x")]
+    items: list[Record | Rejected] = [
+        Rejected(key="x", stage="read", kind="failed", reason="torn"),
+        record("x"),
+    ]
     found = survey(items)
     assert found.items == 2
     assert list(with_survey(items, found)) == items
