@@ -2,7 +2,7 @@
 
     python -m benchmarks.kill_resume --images 2000 --kills 50
 
-Every trial starts the command in a process group of its own, kills the whole group with SIGKILL after a seeded
+Some images are torn, so that there are rejects. Every trial starts the command in a process group of its own, kills the whole group with SIGKILL after a seeded
 random time, runs the same command again to its end, and compares every file with those of a run nobody disturbed.
 An expert that logs each call it is paid for (a third-party package, found through its entry point) counts the
 calls made twice.
@@ -28,6 +28,7 @@ from PIL import Image
 
 PLUGIN = Path(__file__).resolve().parent.parent / "tests" / "plugin_package"
 SHARD_SIZE = 100
+TORN_EVERY = 25
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Trial:
 
 
 def make_images(folder: Path, count: int, seed: int = 0) -> None:
-    """Write small JPEGs of distinct noise, each with a noisy text beside it."""
+    """Write small JPEGs of distinct noise, each with a noisy text beside it; every `TORN_EVERY`th is cut in half."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     for i in range(count):
         coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((64, 64)).save(folder / f"{i:06d}.jpg", quality=90)
+        path = folder / f"{i:06d}.jpg"
+        Image.fromarray(coarse).resize((64, 64)).save(path, quality=90)
+        if i % TORN_EVERY == TORN_EVERY - 1:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         (folder / f"{i:06d}.txt").write_text(f"Nice photo {i} buy now!!  | Shop {rng.integers(99)}")
 
 

@@ -263,7 +263,7 @@ def _background(item: Evidence, label: str) -> str | None:
 def _pixel_facts(items: Sequence[tuple[int, Evidence]]) -> Iterator[PixelFact]:
     """Yield brightness and greyscale as found, and the one or two colours that make up most of the picture.
 
-    Where no two colours do, the two largest are yielded as the `palette`, for a picture of which nothing else is known.
+    Where no two colours do, the two largest are the `palette`, for a picture of which nothing else is known.
     """
     grey = False
     colours: list[tuple[float, str, int]] = []
