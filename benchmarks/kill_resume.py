@@ -2,10 +2,10 @@
 
     python -m benchmarks.kill_resume --images 2000 --kills 50
 
-Some images are torn, so that there are rejects. Every trial starts the command in a process group of its own, kills the whole group with SIGKILL after a seeded
-random time, runs the same command again to its end, and compares every file with those of a run nobody disturbed.
-An expert that logs each call it is paid for (a third-party package, found through its entry point) counts the
-calls made twice.
+Some images are torn, so that there are rejects. Every trial starts the command in a process group of its own, kills
+the whole group with SIGKILL after a seeded random time, runs the same command again to its end, and compares every
+file with those of a run nobody disturbed. An expert that logs each call it is paid for (a third-party package, found
+through its entry point) counts the calls made twice.
 """
 
 import argparse
