@@ -39,7 +39,9 @@ _HASH: Final = re.compile(
     r"(?:[0-9a-f]{10,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
 )
 # What stood before an extension, and nothing else: "scan77" of "scan77.tif".
-_NUMBERED_STEM: Final = re.compile(rf"(?:{alternation(_CAMERAS | _UNDERSCORED)})[_-]?[0-9]{{1,17}}", re.IGNORECASE)
+_NUMBERED_STEM: Final = re.compile(
+    rf"(?:{alternation(_CAMERAS | _UNDERSCORED)})[_-]?[0-9]{{1,17}}", re.IGNORECASE
+)
 _BUCKET_SUFFIX: Final = re.compile(r"_zps[0-9a-z]{4,12}(?![0-9a-z])", re.IGNORECASE)
 _JOINED: Final = re.compile(
     r"(?<=[^\W_])_+(?=[^\W_])|(?<=[^\W_])_+(?=[\s\"')\]]|\Z)|(?:(?<=[\s\"'(\[])|\A)_+(?=[^\W_])"
