@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["peak_mb"]
+__all__ = ["CHILD", "peak_mb"]
 
 CHILD = """
 import resource, runpy, sys

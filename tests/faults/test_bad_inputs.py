@@ -7,17 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.memory import CHILD
 from recaption.datasets.run_folder import RunFolder
 from recaption.runs.verify import verify
 
-CHILD = """
-import resource, runpy, sys
-sys.argv = ["recaption", *sys.argv[1:]]
-try:
-    runpy.run_module("recaption", run_name="__main__")
-finally:
-    print("peak_kb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
 MAX_PEAK_MB = 700
 
 

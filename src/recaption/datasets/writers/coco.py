@@ -1,7 +1,6 @@
 """COCO captions JSON, with or without the images, and the boxes as COCO instances."""
 
 import json
-import logging
 import os
 import tempfile
 from collections import Counter
@@ -13,14 +12,13 @@ from typing import IO, Any, Final
 from recaption.core.errors import ImageError
 from recaption.core.types import Record
 from recaption.datasets.atomic import check_new, make_folder, staged_folder, write_atomic_stream
-from recaption.datasets.writers.content import chosen_text, encoded_image, json_bytes, with_metadata
+from recaption.datasets.writers.content import chosen_text, image_of, json_bytes, with_metadata
 from recaption.datasets.writers.names import GivenNames, image_name, relative_path
 from recaption.media.images import read_header
 from recaption.recipes.strict import StrictModel
 
 __all__ = ["CocoWriter"]
 
-_log = logging.getLogger(__name__)
 _MEMORY_BYTES: Final = 16 << 20
 _MAX_NUMERIC_KEY: Final = 10**12
 _DESCRIPTION: Final = {"description": "captions written by recaption"}
@@ -130,13 +128,9 @@ def _named(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] | 
 
 def _copied(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] | str:
     """Copy the image and return the file name it got, or the count that says why it was left out."""
-    if record.image is None:
-        return "no_image"
-    try:
-        image = encoded_image(record.image)
-    except ImageError as error:
-        _log.info("%s: left out: %s", record.key, error)
-        return "unreadable_image"
+    image = image_of(record)
+    if isinstance(image, str):
+        return image
     fits = image.matches(record.key.rpartition(".")[2])
     name = image_name(record.key, image.extension, fits, given)
     if name is None:

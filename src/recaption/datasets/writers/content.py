@@ -1,6 +1,7 @@
 """What every writer takes from a record: its text, its original, its image, its other columns."""
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ __all__ = [
     "caption_json",
     "chosen_text",
     "encoded_image",
+    "image_of",
     "json_bytes",
     "one_line",
     "utf8_text",
     "with_metadata",
 ]
+
+_log = logging.getLogger(__name__)
 
 _EXTENSIONS: Final = {
     "JPEG": "jpg",
@@ -59,6 +63,17 @@ def chosen_text(record: Record) -> str | None:
         return record.best.text
     kept = next((caption.text for caption in record.captions if caption.kept), None)
     return record.original_text if kept is None else kept
+
+
+def image_of(record: Record) -> EncodedImage | str:
+    """Return a record's encoded image, or the count that says why it has none."""
+    if record.image is None:
+        return "no_image"
+    try:
+        return encoded_image(record.image)
+    except ImageError as error:
+        _log.info("%s: left out: %s", record.key, error)
+        return "unreadable_image"
 
 
 def encoded_image(image: Image) -> EncodedImage:

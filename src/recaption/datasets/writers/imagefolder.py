@@ -1,7 +1,6 @@
 """A folder that `load_dataset("imagefolder", data_dir=…)` of Hugging Face loads as it is."""
 
 import json
-import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,14 +9,13 @@ from typing import IO, Any, Final, Literal
 
 import pyarrow as pa
 
-from recaption.core.errors import ImageError
 from recaption.core.types import Record
 from recaption.datasets.atomic import make_folder, staged_folder, write_atomic_stream
 from recaption.datasets.schema import write_rows
 from recaption.datasets.writers.content import (
     caption_json,
     chosen_text,
-    encoded_image,
+    image_of,
     json_bytes,
     utf8_text,
     with_metadata,
@@ -27,7 +25,6 @@ from recaption.recipes.strict import StrictModel
 
 __all__ = ["ImageFolderWriter"]
 
-_log = logging.getLogger(__name__)
 _MEMORY_BYTES: Final = 16 << 20
 _TYPES: Final = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
 
@@ -81,13 +78,9 @@ class ImageFolderWriter:
         text = chosen_text(record)
         if text is None or not text.strip():
             return "no_text"
-        if record.image is None:
-            return "no_image"
-        try:
-            image = encoded_image(record.image)
-        except ImageError as error:
-            _log.info("%s: left out: %s", record.key, error)
-            return "unreadable_image"
+        image = image_of(record)
+        if isinstance(image, str):
+            return image
         fits = image.matches(record.key.rpartition(".")[2])
         name = image_name(record.key, image.extension, fits, given)
         if name is None:

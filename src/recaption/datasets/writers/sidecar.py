@@ -13,11 +13,11 @@ from typing import Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from recaption.core.digests import digest_text
-from recaption.core.errors import ImageError, RunFolderError
+from recaption.core.errors import RunFolderError
 from recaption.core.types import Image, Record
 from recaption.datasets.atomic import SYNCS_AT_ONCE, make_folder, remove_stale_parts, sync_folder, write_atomic
 from recaption.datasets.readers.conventions import conventions
-from recaption.datasets.writers.content import chosen_text, encoded_image, one_line
+from recaption.datasets.writers.content import chosen_text, image_of, one_line
 from recaption.datasets.writers.names import GivenNames, relative_path
 from recaption.recipes.strict import StrictModel
 
@@ -199,13 +199,9 @@ def _content(path: Path) -> bytes | RunFolderError | None:
 
 def _image_file(record: Record, sidecar: Path, given: GivenNames) -> tuple[Path, bytes] | str:
     """Return where the image goes, named like its sidecar, and its bytes, or the count that says why not."""
-    if record.image is None:
-        return "no_image"
-    try:
-        image = encoded_image(record.image)
-    except ImageError as error:
-        _log.info("%s: left out: %s", record.key, error)
-        return "unreadable_image"
+    image = image_of(record)
+    if isinstance(image, str):
+        return image
     extension = relative_path(record.key).name.rpartition(".")[2]
     if not image.matches(extension):
         extension = image.extension

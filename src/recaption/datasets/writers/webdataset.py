@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import logging
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +11,12 @@ from typing import IO
 
 from pydantic import Field
 
-from recaption.core.errors import ImageError
 from recaption.core.types import Record
 from recaption.datasets.atomic import staged_folder, write_atomic_stream
 from recaption.datasets.writers.content import (
     caption_json,
     chosen_text,
-    encoded_image,
+    image_of,
     json_bytes,
     one_line,
     with_metadata,
@@ -28,8 +26,6 @@ from recaption.media.evidence_json import evidence_to_json
 from recaption.recipes.strict import StrictModel
 
 __all__ = ["WebDatasetWriter"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +81,9 @@ def _sample(record: Record, given: GivenNames) -> _Sample | str:
     line = "" if text is None else one_line(text)
     if not line:
         return "no_text"
-    if record.image is None:
-        return "no_image"
-    try:
-        image = encoded_image(record.image)
-    except ImageError as error:
-        _log.info("%s: left out: %s", record.key, error)
-        return "unreadable_image"
+    image = image_of(record)
+    if isinstance(image, str):
+        return image
     name = given.claim(stem(record.key))
     if name is None:
         return "duplicate_key"
