@@ -124,8 +124,9 @@ def show_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
         justify: JustifyMethod = "right" if right_align_last and i == len(header) - 1 else "left"
-        overflow: OverflowMethod = "ellipsis" if name == "key" else "fold"
-        table.add_column(name, justify=justify, overflow=overflow, no_wrap=name == "key")
+        whole = name in ("key", "library")  # names that are no use in two parts
+        overflow: OverflowMethod = "ellipsis" if whole else "fold"
+        table.add_column(name, justify=justify, overflow=overflow, no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(name, text) for name, text in zip(header, row, strict=True)))
     out.print(table)

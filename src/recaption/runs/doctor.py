@@ -17,7 +17,7 @@ LIBRARIES = (
     ("rapidocr", "ocr", "reading words in pictures"),
     ("onnxruntime", "detect", "detectors and OCR"),
     ("datasets", "hf-data", "Hugging Face datasets"),
-    ("transformers", "hf", "T5 and SigLIP token budgets"),
+    ("tokenizers", "hf", "T5 and SigLIP token budgets"),
     ("lingua-language-detector", "langid", "telling Latin-script languages apart"),
 )
 
