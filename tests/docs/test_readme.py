@@ -1,5 +1,6 @@
 """Every command and example in the README runs as it stands there."""
 
+import json
 import os
 import re
 import shlex
@@ -8,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from recaption.recipes.recipe import load_recipe
-from tests.e2e.test_cli import add_images
+from tests.e2e.test_cli import add_images, recaption, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,3 +77,23 @@ def test_the_readme_is_short_and_names_what_is_there():
     assert len(README.splitlines()) <= 150
     for name in re.findall(r"`([A-Z]+\.md)`", README):
         assert (ROOT / name).is_file(), name
+
+
+EXAMPLE_EVIDENCE = [
+    ("object", "person", [60, 200, 130, 420]),
+    ("object", "person", [150, 210, 220, 430]),
+    ("object", "dog", [240, 340, 320, 430]),
+    ("object", "bench", [400, 330, 600, 440]),
+    ("object", "sign", [450, 60, 560, 130]),
+    ("text", "OPEN", [470, 80, 540, 110]),
+]
+
+
+def test_the_example_at_the_top_is_what_comes_out(tmp_path):
+    before, after = (re.search(rf"^    {word} +(.*)$", README, re.MULTILINE)[1] for word in ("before", "after"))
+    evidence = [{"kind": k, "label": w, "source": "given", "box": b} for k, w, b in EXAMPLE_EVIDENCE]
+    Image.new("RGB", (640, 480), "#8a7f74").save(tmp_path / "dover.png")  # a dull picture: nothing to tell
+    row = {"key": "dover", "image_path": "dover.png", "text": before, "evidence": evidence}
+    (tmp_path / "table.jsonl").write_text(json.dumps(row) + "\n")
+    recaption("run", tmp_path / "table.jsonl", tmp_path / "out")
+    assert [r["caption"] for r in rows(tmp_path / "out")] == [after]
