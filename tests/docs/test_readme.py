@@ -90,7 +90,9 @@ EXAMPLE_EVIDENCE = [
 
 
 def test_the_example_at_the_top_is_what_comes_out(tmp_path):
-    before, after = (re.search(rf"^    {word} +(.*)$", README, re.MULTILINE)[1] for word in ("before", "after"))
+    before, after = (
+        re.findall(rf"^    {word} +(.*)$", README, re.MULTILINE)[0] for word in ("before", "after")
+    )
     evidence = [{"kind": k, "label": w, "source": "given", "box": b} for k, w, b in EXAMPLE_EVIDENCE]
     Image.new("RGB", (640, 480), "#8a7f74").save(tmp_path / "dover.png")  # a dull picture: nothing to tell
     row = {"key": "dover", "image_path": "dover.png", "text": before, "evidence": evidence}
