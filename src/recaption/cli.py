@@ -149,7 +149,12 @@ def retry(
     from recaption.datasets.run_folder import RunFolder
     from recaption.recipes.recipe import load_recipe
 
-    about = RunFolder(out).describe()
+    folder = RunFolder(out)
+    about = folder.describe()
+    if about["complete"] and not any(marker.retryable for marker in folder.committed()):
+        failed = sum(marker.failed for marker in folder.committed())
+        typer.echo(f"nothing to retry: {failed:,} records failed, none of them for a passing reason")
+        return
     summary = _run(
         about["input"],
         load_recipe(str(out / "recipe.yaml")),
@@ -213,7 +218,7 @@ def export(
     folder.require_complete()
     counts = write(folder.records(), format, target, _pairs(set_ or []))
     console.out.print(", ".join(f"{console.safe(k)}: {v:,}" for k, v in counts.items()))
-    made = {"written", "shards", "annotations", "instances"}
+    made = {"written", "unchanged", "skipped", "shards", "annotations", "instances"}
     if any(count for name, count in counts.items() if name not in made):
         console.err.print("not every record could be written as it is in this format; see the counts")
 

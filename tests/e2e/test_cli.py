@@ -210,7 +210,12 @@ def test_a_limit_and_two_shard_sizes_give_the_same_captions(images, tmp_path):
 
 def test_a_smaller_input_leaves_no_stale_shard(images, tmp_path):
     recaption("run", images, tmp_path / "out", "--shard-size", "3")
-    recaption("run", images, tmp_path / "out", "--shard-size", "3", "--limit", "4")
+    assert "without --limit" in recaption("run", images, tmp_path / "out", "--limit", "4", code=2)
+    assert len(rows(tmp_path / "out")) == 10
+    for i in range(4, 10):
+        (images / f"photo{i:02d}.png").unlink()
+        (images / f"photo{i:02d}.txt").unlink(missing_ok=True)
+    recaption("run", images, tmp_path / "out", "--shard-size", "3")
     assert len(rows(tmp_path / "out")) == 4
     assert "sound" in recaption("verify", tmp_path / "out")
 
@@ -322,6 +327,30 @@ def test_an_output_that_cannot_be_written_is_said(images, tmp_path):
     (tmp_path / "file").write_text("x")
     assert "cannot make" in recaption("run", images, tmp_path / "file", code=2)
     assert "recaption:" in recaption("run", images, "/proc/nowhere/out", code=2)
+
+
+def test_exported_sidecars_keep_the_originals_and_are_not_taken_for_them(images, tmp_path):
+    out, pixels = tmp_path / "out", "pixel"
+    recaption("run", images, out)
+    before = [r["original_caption"] for r in rows(out)]
+    recaption("export", out, images, "--format", "sidecar", "--set", "mode=overwrite")
+    recaption("run", images, tmp_path / "again")
+    found = rows(tmp_path / "again")
+    assert [r["original_caption"] for r in found if before[found.index(r)]] == [t for t in before if t]
+    recaption("run", out, tmp_path / "third")
+    facts = [sum(e["kind"] == pixels for e in r["evidence"]) for r in rows(out)]
+    assert [sum(e["kind"] == pixels for e in r["evidence"]) for r in rows(tmp_path / "third")] == facts
+
+
+def test_a_text_in_a_lost_encoding_does_not_stand_for_its_image(images, tmp_path):
+    (images / "photo00.txt").write_bytes("Café de Zürich am See".encode("latin-1"))
+    recaption("run", images, tmp_path / "out")
+    assert "\ufffd" not in rows(tmp_path / "out")[0]["caption"]
+
+
+def test_retry_says_when_there_is_nothing_to_retry(images, tmp_path):
+    recaption("run", images, tmp_path / "out")
+    assert "nothing to retry" in recaption("retry", tmp_path / "out")
 
 
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "sidecar", "webdataset", "imagefolder", "coco"])

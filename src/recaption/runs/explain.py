@@ -105,8 +105,16 @@ class _Search:
                 )
         close = self.around or self._alike()
         raise UserError(
-            f"{missing}." + (f" Did you mean {_named(close)}?" if close else f" It holds {self.count:,} keys.")
+            f"{missing}."
+            + (
+                f" Did you mean {_named(close)}?"
+                if close
+                else f" It holds {self.count:,} keys{self._example()}."
+            )
         )
+
+    def _example(self) -> str:
+        return f", {_named(self.compared[:1])} for one" if self.compared else ""
 
     def _alike(self) -> list[str]:
         if len(self.key) > MAX_KEY_CHARS:

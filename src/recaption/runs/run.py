@@ -100,6 +100,7 @@ def run(
         found = survey(reader.records(), lambda n: watch(Progress(done=n, total=None)))
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
+        _refuse_to_shrink(folder, source, found.items)
         about = _description(reader, recipe, options, source)
         folder.begin(about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
@@ -275,6 +276,18 @@ def _refuse_itself(source: Mapping[str, Any], folder: RunFolder) -> None:
     path, root = Path(str(source.get("path", ""))).absolute().resolve(), folder.root.absolute().resolve()
     if path == root or root in path.parents:
         raise UserError(f"the input {path} lies in the output {root}; name another folder to write to")
+
+
+def _refuse_to_shrink(folder: RunFolder, source: Mapping[str, Any], items: int) -> None:
+    """Refuse to let a limit, given for a quick look, drop what is finished."""
+    if source.get("options", {}).get("limit") is None or not (folder.root / "run.json").is_file():
+        return
+    done = sum(marker.items for marker in folder.committed())
+    if done > items:
+        raise UserError(
+            f"{folder.root} holds {done:,} finished records and a limit would leave {items:,}. "
+            "Name another folder, or run without --limit."
+        )
 
 
 def _description(

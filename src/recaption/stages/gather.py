@@ -71,7 +71,9 @@ class Gather:
         for expert in self._experts:
             self._ask(expert, [work for work in seen if work.error is None], context)
         for work in seen:
-            work.evidence = merged(work.record.evidence, work.found)
+            # What these same experts said in an earlier run is said afresh.
+            fresh = {e.source for e in work.found}
+            work.evidence = merged([e for e in work.record.evidence if e.source not in fresh], work.found)
         if self._params.colour_objects:
             self._colour([work for work in seen if work.error is None], context)
         return [work.outcome(self._params.on_image_error) for work in works]

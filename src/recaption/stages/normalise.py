@@ -40,8 +40,8 @@ class Normalise:
         protected = _protected_words(record)
         known = {caption.id for caption in record.captions}
         for caption in record.captions:
-            if caption.provenance.stage != "source":
-                originals.append(caption)
+            if caption.provenance.stage != "source" or "bad_encoding" in caption.flags:
+                originals.append(caption)  # of a text in a lost encoding nothing clean can be made
                 continue
             result = self._normaliser.run(caption.text, protected)
             originals.append(_flagged(caption, result))

@@ -32,6 +32,7 @@ class Condition(StrictModel):
 
 
 _PREFER = (
+    Condition(origin="human"),  # what people wrote is not given up for what rules compose
     Condition(origin="composed", aspect="dense", min_support=1),
     Condition(origin="composed", aspect="brief", min_support=1),
     Condition(origin="alt", min_triage=0.5),
@@ -68,7 +69,7 @@ class Select:
         for number, condition in enumerate(self._params.prefer, 1):
             fitting = [line for line in able if _meets(line, condition)]
             if fitting:
-                chosen = self._one_of(fitting, record, seed)
+                chosen = self._one_of(_of_the_first(fitting, history), record, seed)
                 return Kept(_chosen(record, chosen, f"rule {number}: {condition}"))
         # No rule fits, yet a record is not lost for want of a good caption: the text it came with stays.
         for caption in (*record.originals, *reversed(record.captions)):
@@ -84,6 +85,30 @@ class Select:
         versions = [line[0] for line in fitting if line[-1] is order[draw]]
         # A text split into several captions leaves siblings: the first part stands for the whole.
         return next((c for c in versions if c.provenance.stage == "fit"), versions[0])
+
+
+def _of_the_first(
+    fitting: Sequence[Sequence[Caption]], history: dict[str, Caption]
+) -> Sequence[Sequence[Caption]]:
+    """Return, of several texts that came with the data and what was made of each, those of the first."""
+    if any(line[-1].origin == "composed" for line in fitting):
+        return fitting
+    sources = [_source_of(line[-1], history) for line in fitting]
+    first = next((caption for caption in history.values() if any(caption is s for s in sources)), None)
+    if first is None or any(s.provenance.stage != "source" for s in sources):
+        return fitting
+    return [line for line, source in zip(fitting, sources, strict=True) if source is first]
+
+
+def _source_of(caption: Caption, history: dict[str, Caption]) -> Caption:
+    """Return the text a caption goes back to."""
+    line = [caption]
+    while line[-1].provenance.parents:
+        parent = history.get(line[-1].provenance.parents[0])
+        if parent is None or any(parent is member for member in line):
+            break
+        line.append(parent)
+    return line[-1]
 
 
 def _chosen(record: Record, caption: Caption, reason: str) -> Record:

@@ -53,7 +53,10 @@ class Triage:
         return replace(
             caption,
             flags={**others, **result.flags},
-            scores={**caption.scores, self.name: Score(value=result.score)},
+            scores={
+                **caption.scores,
+                self.name: Score(value=0.0 if "bad_encoding" in others else result.score),
+            },
         )
 
 

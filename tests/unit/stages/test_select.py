@@ -6,7 +6,7 @@ import pytest
 
 from recaption.core.errors import RecipeError
 from recaption.core.protocols import Context
-from recaption.core.types import Caption, Dropped, Kept, Provenance, Record
+from recaption.core.types import Caption, Dropped, Kept, Provenance, Record, Score
 from recaption.recipes.strict import validated
 from recaption.stages.select import Select
 from tests.unit.stages.composing import CONTEXT, alt, caption, record
@@ -55,7 +55,7 @@ def test_default_order(captions: tuple[Caption, ...], expected: Caption) -> None
 
 def test_the_reason_names_the_rule() -> None:
     best = select(record(captions=(ORIGINAL, CLEAN)))
-    assert best.provenance.details["chosen_by"] == "rule 3: origin alt, min triage 0.5"
+    assert best.provenance.details["chosen_by"] == "rule 4: origin alt, min triage 0.5"
 
 
 def test_the_latest_wins_and_ruled_out_captions_do_not() -> None:
@@ -118,3 +118,20 @@ def test_inputs_are_not_changed() -> None:
 def test_a_misspelt_condition_is_an_error_with_its_place() -> None:
     with pytest.raises(RecipeError, match="min_suport"):
         validated(Select.Params, {"prefer": [{"min_suport": 1}]}, "rules.yaml: stages[5].select")
+
+
+def written(text: str) -> Caption:
+    return Caption(text=text, origin="human", provenance=Provenance(stage="source"))
+
+
+def test_what_people_wrote_stands_and_the_first_of_it() -> None:
+    texts = [written("One of five."), written("Two of five.")]
+    composed = Caption(
+        text="A dog.",
+        origin="composed",
+        provenance=Provenance(stage="compose"),
+        scores={"support": Score(value=3)},
+    )
+    assert select(record(captions=(*texts, composed))).text == "One of five."
+    clean = replace(texts[1], text="Two", provenance=Provenance(stage="normalise", parents=(texts[1].id,)))
+    assert select(record(captions=(*texts, composed, clean))).text == "One of five."

@@ -20,6 +20,8 @@ class FolderFiles:
 
     images: list[str] = field(default_factory=list)
     texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    saved: set[str] = field(default_factory=set)
+    """Texts as they were before an export of ours wrote over them."""
     """Name without extension, to extension, to name."""
     jsons: dict[str, str] = field(default_factory=dict)
     """Name without extension to name."""
@@ -66,6 +68,8 @@ def sort_files(
             found.images.append(name)
         elif ext in sidecars:
             found.texts.setdefault(base, {})[ext] = name
+        elif ext == "orig" and extension(base) in sidecars:
+            found.saved.add(name)
         elif ext == "json":
             found.jsons[base] = name
         elif ext not in known.table_extensions and sniffing and _is_image(f"{path}/{name}"):

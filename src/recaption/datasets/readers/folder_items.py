@@ -98,7 +98,8 @@ class FolderItems:
         return parts
 
     def _text(self, name: str) -> Caption | None:
-        text, damaged = decode(self._bytes(name, MAX_TEXT_BYTES))
+        saved = f"{name}.orig"  # an export wrote over this text: the original is the one it saved
+        text, damaged = decode(self._bytes(saved if saved in self.files.saved else name, MAX_TEXT_BYTES))
         return source_caption(text.rstrip("\r\n"), damaged=damaged, column=extension(name))
 
     def _with_facts(self, parts: Parts, name: str) -> Parts:
