@@ -174,6 +174,8 @@ Transformers : L’âge de l’extinction
 Красная машина на улице
 Ένα κόκκινο αυτοκίνητο
 תמונה של כלב
+A shop sign reading FREE SHIPPING
+A red banner that says buy now
 """
 ALLOWED = {"ｶﾞ": "ガ", "adidas Stan Smith": "Adidas Stan Smith"}
 

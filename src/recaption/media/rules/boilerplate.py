@@ -49,6 +49,7 @@ _VOCABULARY: Final = (
 )
 _TAIL_WORDS: Final = words("boilerplate", "tail_words")
 _HEAD_WORDS: Final = words("boilerplate", "head_words")
+_QUOTES_WHAT_FOLLOWS: Final = words("boilerplate", "quoting_words")
 _ANCHORS: Final = _TAIL_WORDS - words("boilerplate", "everyday_words") | words("boilerplate", "pairs")
 _TRIGGERS: Final = words("boilerplate", "trigger_words") | {
     max(words_of(site), key=len) for site in _SITES if words_of(site)
@@ -128,7 +129,10 @@ def _shorten(text: str) -> str:
 
 def _tail(text: str) -> re.Match[str] | None:
     reach = _LONGEST_CREDIT if "oyalty" in text or "ights" in text else _LONGEST_TAIL
-    return _TAIL.search(text, max(0, len(text) - reach))
+    found = _TAIL.search(text, max(0, len(text) - reach))
+    # "A shop sign reading FREE SHIPPING": there the words are what the picture shows.
+    quoted = found is not None and text[: found.start()].rpartition(" ")[2].lower() in _QUOTES_WHAT_FOLLOWS
+    return None if quoted else found
 
 
 def _without_segment(text: str) -> str:
