@@ -18,6 +18,7 @@ from recaption.core.errors import BackendError, RecaptionError, UserError
 from recaption.core.printable import printable
 
 if TYPE_CHECKING:
+    from recaption.core.protocols import Reader
     from recaption.recipes.recipe import Recipe
     from recaption.runs.run import Summary
 
@@ -275,18 +276,23 @@ def demo(
     run_demo(out, limit, seed)
 
 
-def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False, **options: Any) -> Summary:
-    from recaption import console
+def _open(spec: dict[str, Any]) -> Reader:
     from recaption.datasets.detect import open_dataset
     from recaption.datasets.readers.options import ReaderOptions
-    from recaption.datasets.run_folder import RunFolder
     from recaption.recipes.strict import validated
+
+    return open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+
+
+def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False, **options: Any) -> Summary:
+    from recaption import console
+    from recaption.datasets.run_folder import RunFolder
     from recaption.runs.run import RunOptions
     from recaption.runs.run import run as run_recipe
 
     if options["workers"] is None:
         del options["workers"]
-    reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+    reader = _open(spec)
     console.err.print(f"input: {console.safe(reader.description)}")
     run_options = RunOptions(retry=again, **options)
     try:
@@ -319,15 +325,12 @@ def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
 
 def _plan(spec: dict[str, Any], recipe: Recipe, shard_size: int) -> None:
     from recaption import console
-    from recaption.datasets.detect import open_dataset
-    from recaption.datasets.readers.options import ReaderOptions
     from recaption.datasets.survey import survey
-    from recaption.recipes.strict import validated
 
-    reader = open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+    reader = _open(spec)
     found = survey(reader.records())
     console.out.print(f"input: {console.safe(reader.description)}")
-    for note in getattr(reader, "notes", []):
+    for note in reader.notes:
         console.out.print(f"note: {console.safe(note)}")
     console.out.print(f"{found.items:,} items, {-(-found.items // shard_size):,} shards")
     console.out.print(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")

@@ -173,6 +173,8 @@ class Reader(Protocol):
 
     description: str
     """One line for the user: what was detected, which columns serve as what."""
+    notes: list[str]
+    """Once `records()` ended: what was ignored or damaged, counted."""
 
     def records(self) -> Iterator[Record | Rejected]:
         """Yield every item once; an unreadable one is a Rejected with stage `read`."""

@@ -267,7 +267,7 @@ class _Run:
             calls_recalled=self.ledger.recalled,
             seconds=seconds,
             stats=merge(m.stats for m in markers),
-            notes=list(getattr(self.reader, "notes", [])),
+            notes=list(self.reader.notes),
         )
 
 

@@ -12,8 +12,8 @@ from typing import IO, Any, Final
 from recaption.core.errors import ImageError
 from recaption.core.types import Record
 from recaption.datasets.atomic import check_new, make_folder, staged_folder, write_atomic_stream
-from recaption.datasets.writers.content import chosen_text, image_of, json_bytes, with_metadata
-from recaption.datasets.writers.names import GivenNames, image_name, relative_path
+from recaption.datasets.writers.content import chosen_text, copied_image, json_bytes, with_metadata
+from recaption.datasets.writers.names import GivenNames, relative_path
 from recaption.media.images import read_header
 from recaption.recipes.strict import StrictModel
 
@@ -128,15 +128,11 @@ def _named(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] | 
 
 def _copied(record: Record, given: GivenNames, folder: Path) -> dict[str, Any] | str:
     """Copy the image and return the file name it got, or the count that says why it was left out."""
-    image = image_of(record)
-    if isinstance(image, str):
-        return image
-    fits = image.matches(record.key.rpartition(".")[2])
-    name = image_name(record.key, image.extension, fits, given)
-    if name is None:
-        return "duplicate_key"
-    (folder / name).write_bytes(image.data)
-    return {"file_name": name, **_sides(record.size or _size(image.data))}
+    copied = copied_image(record, folder, given)
+    if isinstance(copied, str):
+        return copied
+    name, data = copied
+    return {"file_name": name, **_sides(record.size or _size(data))}
 
 
 def _size(data: bytes) -> tuple[int, int] | None:

@@ -5,17 +5,20 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from recaption.core.errors import ImageError
 from recaption.core.types import Caption, Image, JsonValue, Record
 from recaption.datasets.stored import plain_json
+from recaption.datasets.writers.names import GivenNames, image_name
 from recaption.media.images import read_bytes, sniff
 
 __all__ = [
     "EncodedImage",
     "caption_json",
     "chosen_text",
+    "copied_image",
     "encoded_image",
     "image_of",
     "json_bytes",
@@ -74,6 +77,19 @@ def image_of(record: Record) -> EncodedImage | str:
     except ImageError as error:
         _log.info("%s: left out: %s", record.key, error)
         return "unreadable_image"
+
+
+def copied_image(record: Record, folder: Path, given: GivenNames) -> tuple[str, bytes] | str:
+    """Copy a record's image into a folder; return its file name and bytes, or the count that says why not."""
+    image = image_of(record)
+    if isinstance(image, str):
+        return image
+    fits = image.matches(record.key.rpartition(".")[2])
+    name = image_name(record.key, image.extension, fits, given)
+    if name is None:
+        return "duplicate_key"
+    (folder / name).write_bytes(image.data)
+    return name, image.data
 
 
 def encoded_image(image: Image) -> EncodedImage:

@@ -15,12 +15,12 @@ from recaption.datasets.schema import write_rows
 from recaption.datasets.writers.content import (
     caption_json,
     chosen_text,
-    image_of,
+    copied_image,
     json_bytes,
     utf8_text,
     with_metadata,
 )
-from recaption.datasets.writers.names import GivenNames, image_name
+from recaption.datasets.writers.names import GivenNames
 from recaption.recipes.strict import StrictModel
 
 __all__ = ["ImageFolderWriter"]
@@ -78,14 +78,10 @@ class ImageFolderWriter:
         text = chosen_text(record)
         if text is None or not text.strip():
             return "no_text"
-        image = image_of(record)
-        if isinstance(image, str):
-            return image
-        fits = image.matches(record.key.rpartition(".")[2])
-        name = image_name(record.key, image.extension, fits, given)
-        if name is None:
-            return "duplicate_key"
-        (folder / name).write_bytes(image.data)
+        copied = copied_image(record, folder, given)
+        if isinstance(copied, str):
+            return copied
+        name, _ = copied
         row = {"file_name": name, "text": text, "original_caption": record.original_text, "key": record.key}
         if self.params.all_captions:
             row["chosen"] = record.chosen
