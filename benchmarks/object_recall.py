@@ -120,7 +120,7 @@ def _context() -> Context:
     class Nothing:
         """Composing needs neither images nor a ledger."""
 
-    return Context(images=Nothing(), ledger=Nothing())  # type: ignore[arg-type]
+    return Context(images=Nothing(), ledger=Nothing(), meter=Nothing())  # type: ignore[arg-type]
 
 
 def rows(title: str, found: Sequence[Photo], captions: Sequence[Mapping[str, str]]) -> Iterable[str]:

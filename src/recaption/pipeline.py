@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recaption.core.errors import BackendError, DataError, UserError
-from recaption.core.protocols import Context, Images, Ledger, Stage
+from recaption.core.protocols import Context, Images, Ledger, Meter, Stage
 from recaption.core.types import Dropped, Failed, Kept, Outcome, Record, Rejected
 
 __all__ = ["Pipeline"]
@@ -20,6 +20,7 @@ class Pipeline:
     stages: Sequence[Stage]
     make_images: Callable[[], Images]
     ledger: Ledger
+    meter: Meter
     seed: int = 0
 
     def run_batch(self, items: Sequence[Record | Rejected]) -> list[Record | Rejected]:
@@ -30,7 +31,7 @@ class Pipeline:
             UserError: A stage cannot work at all as it is set up.
         """
         results: list[Record | Rejected] = list(items)
-        context = Context(images=self.make_images(), ledger=self.ledger, seed=self.seed)
+        context = Context(images=self.make_images(), ledger=self.ledger, meter=self.meter, seed=self.seed)
         for stage in self.stages:
             alive = [(i, item) for i, item in enumerate(results) if isinstance(item, Record)]
             if not alive:

@@ -32,7 +32,7 @@ class Each:
 
 
 def run(stages: Sequence[Stage], keys: Sequence[str]) -> list[Record | Rejected]:
-    pipeline = Pipeline(stages=stages, make_images=BatchImages, ledger=Ledger())
+    pipeline = Pipeline(stages=stages, make_images=BatchImages, ledger=Ledger(), meter=None)  # type: ignore[arg-type]
     return pipeline.run_batch([Record(key=k) for k in keys])
 
 
@@ -54,7 +54,7 @@ def test_every_item_has_one_result_in_order():
 
 def test_items_rejected_before_pass_through():
     earlier = Rejected(key="x", stage="read", kind="failed", reason="torn")
-    pipeline = Pipeline(stages=[Each("mark", marked)], make_images=BatchImages, ledger=Ledger())
+    pipeline = Pipeline(stages=[Each("mark", marked)], make_images=BatchImages, ledger=Ledger(), meter=None)  # type: ignore[arg-type]
     results = pipeline.run_batch([earlier, Record(key="a")])
     assert results[0] is earlier
     assert isinstance(results[1], Record)
@@ -100,7 +100,10 @@ def test_reasons_are_one_line_and_bounded():
 def test_what_the_source_said_is_kept_to_a_size_fit_for_inspection():
     long = Caption(text="x" * 1_000_000, origin="alt", provenance=Provenance(stage="source"))
     pipeline = Pipeline(
-        stages=[Each("judge", lambda r: Dropped("no"))], make_images=BatchImages, ledger=Ledger()
+        stages=[Each("judge", lambda r: Dropped("no"))],
+        make_images=BatchImages,
+        ledger=Ledger(),
+        meter=None,  # type: ignore[arg-type]
     )
     (result,) = pipeline.run_batch([Record(key="a", captions=(long,))])
     assert isinstance(result, Rejected)

@@ -5,7 +5,8 @@ RecaptionError
 │   ├── RecipeError      a recipe holds an unknown key, a bad value, an unknown name
 │   ├── UnknownNameError a registry has no such name
 │   ├── MissingExtraError an optional library is not installed
-│   └── RunFolderError   an output folder is in use, foreign or damaged
+│   ├── RunFolderError   an output folder is in use, foreign or damaged
+│   └── BudgetError      the budget for model calls is spent; raise it and run again to go on
 ├── DataError            one item of the input is bad; it becomes a reject, the run goes on
 │   └── ImageError       an image cannot be read or decoded within the limits
 └── BackendError         a model or service is gone; the run stops in a resumable state
@@ -18,6 +19,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BackendError",
+    "BudgetError",
     "DataError",
     "ImageError",
     "MissingExtraError",
@@ -44,6 +46,10 @@ class RecipeError(UserError):
 
 class RunFolderError(UserError):
     """An output folder is in use, was written by something else, or is damaged."""
+
+
+class BudgetError(UserError):
+    """The budget for model calls is spent; what was paid for is kept."""
 
 
 class UnknownNameError(UserError):

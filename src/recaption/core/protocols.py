@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from recaption.core.types import Caption, Evidence, JsonValue, Outcome, Record, Rejected, Score
 
@@ -19,19 +19,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Answer",
+    "Busy",
+    "Closing",
     "Context",
     "Executor",
     "Expert",
+    "FinishReason",
+    "Fleeting",
     "Generation",
     "GenerationRequest",
     "Generator",
     "Images",
     "Ledger",
+    "Meter",
+    "Picture",
     "Pixels",
     "Reader",
     "Sampling",
     "Scorer",
     "Stage",
+    "Usage",
     "Writer",
 ]
 
@@ -61,17 +69,80 @@ class Images(Protocol):
     def pixels(self, record: Record) -> Pixels:
         """Return the decoded image. Raises ImageError."""
 
+    def picture(self, record: Record) -> Picture:
+        """Return a handle on the image for whoever may or may not need its pixels. Raises ImageError."""
+
+
+class Picture(Protocol):
+    """One image, decoded when asked and not before: a call that is remembered needs no pixels."""
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the encoded bytes."""
+
+    def pixels(self) -> Pixels:
+        """Return the decoded image, as large as the recipe says. Raises ImageError."""
+
+    def shrunk(self, max_side_px: int) -> Pixels:
+        """Return the image decoded so that no side is longer; kept nowhere. Raises ImageError."""
+
+    def encoded(self) -> bytes:
+        """Return the bytes as they came. Raises ImageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleeting:
+    """An answer for now: handed on, but not remembered, so that it is asked for again next time."""
+
+    value: JsonValue
+
+
+Answer: TypeAlias = "tuple[int, JsonValue | Fleeting]"
+"""A position, and what was answered there."""
+
 
 class Ledger(Protocol):
     """Remembers every finished expensive call, so that none is paid twice."""
 
-    def recall(
-        self, keys: Sequence[str], call: Callable[[Sequence[int]], Sequence[JsonValue]]
-    ) -> list[JsonValue]:
+    def recall(self, keys: Sequence[str], call: Callable[[Sequence[int]], Iterable[Answer]]) -> list[JsonValue]:
         """Return one value per key; `call` gets the positions that are not remembered, and pays for those.
 
-        What `call` returns is durable before this returns. A value of None is remembered like any other.
+        `call` yields (position, value) in any order, each as soon as it is known: every one is made durable while
+        the others are still on their way, and all are before this returns. None is remembered like any other
+        value, a `Fleeting` one never.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What calls cost. `cost` is in the currency of the prices given."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=self.cost + other.cost,
+        )
+
+
+class Meter(Protocol):
+    """Counts what calls cost, across restarts, and stops them at the budget."""
+
+    def reserve(self, name: str, most: Usage) -> None:
+        """Set aside the most that one call to the generator `name` can cost, durably, before it is made.
+
+        Raises:
+            BudgetError: It would not fit the budget; nothing was set aside.
+        """
+
+    def settle(self, name: str, most: Usage, used: Usage) -> None:
+        """Replace what was set aside by what was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +151,7 @@ class Context:
 
     images: Images
     ledger: Ledger
+    meter: Meter
     seed: int = 0
 
 
@@ -93,6 +165,22 @@ class Stage(Protocol):
 
     def process(self, records: Sequence[Record], context: Context) -> Sequence[Outcome]:
         """Return one outcome per record, in order."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A stage or backend that holds something (a server process, connections) until the run is over."""
+
+    def close(self) -> None:
+        """Let go of it. Called once, also after a failure."""
+
+
+@runtime_checkable
+class Busy(Protocol):
+    """A stage whose backend works best with many records at once."""
+
+    in_flight: int
+    """Records that should be under way for the backend never to wait."""
 
 
 class Expert(Protocol):
@@ -132,8 +220,18 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+    """Divides the logits of tokens already written (Keskar et al. 2019, CTRL); 1 is off."""
+    no_repeat_ngram: int = 0
+    """No run of so many tokens is written twice; 0 is off."""
+    beams: int = 1
+    beam_groups: int = 1
+    """More than one: diverse beam search (Vijayakumar et al. 2016) with `diversity_penalty`."""
+    diversity_penalty: float = 0.0
+    guidance: float = 1.0
+    """Classifier-free guidance against the same prompt without the image; 1 is off."""
     max_tokens: int = 77
     seed: int = 0
+    """Draw i of a request is seeded by this and i alone, never by its batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +239,15 @@ class GenerationRequest:
     """One prompt, with or without an image."""
 
     key: str
+    """For logs and error messages only."""
     prompt: str
-    image: Pixels | None = None
+    image: Picture | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    schema: Mapping[str, JsonValue] | None = None
+    """JSON schema the text should follow. A generator without the capability `json` may ignore it."""
+
+
+FinishReason: TypeAlias = Literal["stop", "length", "refusal", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,21 +255,46 @@ class Generation:
     """One text out of a generator, or the reason why there is none."""
 
     text: str | None
-    finish_reason: str
+    finish_reason: FinishReason
+    """`stop`: it ended by itself; `length`: it was cut; `refusal`: the service said no; `error`: no answer."""
+    error: str | None = None
+    """Why there is no text, in one line."""
+    retryable: bool = False
+    """The failure may pass; such a generation is never remembered."""
+    raw: str | None = None
+    """What was answered, where that is not the text; bounded."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    logprobs: tuple[float, ...] | None = None
+    """Natural log-probability of each token written, under the model itself: before temperature and penalties."""
 
 
 class Generator(Protocol):
-    """Turns prompts and images into texts."""
+    """Turns prompts and images into texts. Thread-safe; loads what is heavy at the first call, not before.
+
+    Built from its validated `Params` (a StrictModel).
+    """
 
     name: str
+    """Model and revision, for provenance: `Salesforce/blip2-opt-2.7b@51572668`."""
     fingerprint: str
+    """Digest of all that decides the answer beside the request: weights, precision, templates, image size."""
     capabilities: frozenset[str]
-    """Of: `images`, `logprobs`, `json`, `seed`, `beams`."""
+    """Of: `images`, `logprobs`, `json`, `seed`, `beams`, `guidance`."""
+    prompt_style: str
+    """Which wording of a prompt it takes: `chat`, `prefix`, `none`, or a family's own (see `recaption.prompts`)."""
+    in_flight: int
+    """Requests it wants at once to be busy."""
 
-    def generate(self, requests: Sequence[GenerationRequest]) -> Sequence[Sequence[Generation]]:
-        """Return `sampling.n` generations per request, in order."""
+    def generate(
+        self, requests: Sequence[GenerationRequest], meter: Meter
+    ) -> Iterator[tuple[int, Sequence[Generation]]]:
+        """Yield (position, its `sampling.n` generations) for every request, each as soon as it is done.
+
+        Raises:
+            BackendError: The model or service is gone. What was yielded stands.
+            BudgetError: The budget is spent. What was yielded stands.
+        """
 
 
 class Reader(Protocol):

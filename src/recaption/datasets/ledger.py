@@ -1,18 +1,22 @@
 """The ledger: what was paid for is never paid again, not after a kill, not after a change further down the line.
 
-One SQLite file, one row per finished call. A batch of calls is one transaction, synced to disk before its results
-are used; so what a kill can cost is the calls in flight.
+One SQLite file, one row per finished call, synced to disk as soon as it is known and before anybody uses it; so what
+a kill can cost is the calls in flight. Answers that come in while the disk is busy share the next transaction.
 """
+
+from __future__ import annotations
 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from recaption.core.errors import BackendError, RunFolderError
+from recaption.core.protocols import Answer, Fleeting
 from recaption.core.types import JsonValue
 
 __all__ = ["SqliteLedger"]
@@ -32,6 +36,8 @@ class SqliteLedger:
         self._path = path
         self._lock = threading.Lock()
         self._in_flight: dict[str, Future[JsonValue]] = {}
+        self._finished: SimpleQueue[tuple[str, str, Future[JsonValue]] | None] = SimpleQueue()
+        self._writer: threading.Thread | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False)
@@ -45,10 +51,10 @@ class SqliteLedger:
                 f"the ledger {path} cannot be opened: {error}. Move it away to start over; every call is paid again."
             ) from error
 
-    def recall(
-        self, keys: Sequence[str], call: Callable[[Sequence[int]], Sequence[JsonValue]]
-    ) -> list[JsonValue]:
+    def recall(self, keys: Sequence[str], call: Callable[[Sequence[int]], Iterable[Answer]]) -> list[JsonValue]:
         """Return one value per key, paying through `call` only for those nobody has asked before.
+
+        What `call` yields before it fails stays paid for.
 
         Equal keys, in this batch or in another thread at the same moment, are paid once.
 
@@ -77,36 +83,80 @@ class SqliteLedger:
     def close(self) -> None:
         """Close the file; what was committed is safe with or without this."""
         with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            self._finished.put(None)
+            writer.join()
+        with self._lock:
             self._connection.close()
 
     def _pay(
-        self, mine: dict[str, int], call: Callable[[Sequence[int]], Sequence[JsonValue]]
+        self, mine: dict[str, int], call: Callable[[Sequence[int]], Iterable[Answer]]
     ) -> dict[str, JsonValue]:
         if not mine:
             return {}
-        values = call(list(mine.values()))
-        if len(values) != len(mine):
-            raise BackendError(f"{len(mine)} calls were asked for, {len(values)} answers came back")
-        # ASCII, because SQLite refuses lone surrogates, which hostile answers hold.
-        rows = [
-            (key, json.dumps(value, allow_nan=False, separators=(",", ":")))
-            for key, value in zip(mine, values, strict=True)
-        ]
-        # A fresh answer takes the same way through JSON as a remembered one, so that nobody can tell them apart.
-        answers: dict[str, JsonValue] = {key: json.loads(text) for key, text in rows}
+        keys = {position: key for key, position in mine.items()}
+        answered: set[str] = set()
+        try:
+            for position, value in call(list(keys)):
+                key = keys[position]
+                if key in answered:
+                    raise BackendError(f"two answers came back for one call ({position})")
+                answered.add(key)
+                self._settle(key, value)
+        finally:
+            wait([self._in_flight[key] for key in answered])
+        if len(answered) != len(mine):
+            raise BackendError(f"{len(mine)} calls were asked for, {len(answered)} answers came back")
+        return {key: self._in_flight[key].result() for key in mine}
+
+    def _settle(self, key: str, value: JsonValue | Fleeting) -> None:
+        """Hand an answer to whoever waits for it, by way of the disk if it is to be remembered."""
+        # ASCII, because SQLite refuses lone surrogates, which hostile answers hold. A fresh answer takes the same way
+        # through JSON as a remembered one, so that nobody can tell them apart.
+        plain = value.value if isinstance(value, Fleeting) else value
+        text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
+        if isinstance(value, Fleeting):
+            self._in_flight[key].set_result(json.loads(text))
+            return
         with self._lock:
-            with self._disk(), self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?)", rows)
-            self.paid += len(rows)
-            for key, value in answers.items():
-                self._in_flight[key].set_result(value)
-        return answers
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="recaption-ledger", daemon=True)
+                self._writer.start()
+        self._finished.put((key, text, self._in_flight[key]))
+
+    def _write(self) -> None:
+        """Commit what has come in, all of it at once, until told to stop."""
+        ending = False
+        while not ending:
+            rows = [self._finished.get()]
+            try:
+                while True:
+                    rows.append(self._finished.get_nowait())
+            except Empty:
+                pass
+            ending = None in rows
+            self._commit([row for row in rows if row is not None])
+
+    def _commit(self, rows: Sequence[tuple[str, str, Future[JsonValue]]]) -> None:
+        try:
+            with self._lock, self._disk(), self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO calls VALUES (?, ?)", [(key, text) for key, text, _ in rows]
+                )
+        except BackendError as error:
+            for _, _, future in rows:
+                future.set_exception(error)
+            return
+        self.paid += len(rows)
+        for _, text, future in rows:
+            future.set_result(json.loads(text))
 
     def _awaited(
         self,
         others: dict[str, Future[JsonValue]],
         keys: Sequence[str],
-        call: Callable[[Sequence[int]], Sequence[JsonValue]],
+        call: Callable[[Sequence[int]], Iterable[Answer]],
     ) -> dict[str, JsonValue]:
         """Return what other threads were asking for; where their batch failed, that is not our failure: ask again."""
         answers: dict[str, JsonValue] = {}
@@ -120,7 +170,10 @@ class SqliteLedger:
                 again.append(key)
         if again:
             places = [keys.index(key) for key in again]
-            values = self.recall(again, lambda wanted: call([places[i] for i in wanted]))
+            back = {place: i for i, place in enumerate(places)}
+            values = self.recall(
+                again, lambda wanted: ((back[p], value) for p, value in call([places[i] for i in wanted]))
+            )
             answers.update(zip(again, values, strict=True))
         return answers
 

@@ -24,7 +24,7 @@ from recaption.media.decode_guards import MeteredBytes, check_scans
 from recaption.media.image_bytes import one_line, read_bytes
 from recaption.media.warning_tap import WarningTap
 
-__all__ = ["BatchImages", "Limits", "decode", "read_bytes", "read_header", "sniff"]
+__all__ = ["BatchImages", "BatchPicture", "Limits", "decode", "read_bytes", "read_header", "sniff"]
 
 _log = logging.getLogger(__name__)
 _warnings: Final = WarningTap(r"PIL\.")
@@ -276,6 +276,19 @@ class BatchImages:
             self._pixels[record.key] = self._decoded(record)
         return _value(self._pixels[record.key])
 
+    def picture(self, record: Record) -> BatchPicture:
+        """Return a handle on the image, decoded by whoever needs its pixels. Raises ImageError."""
+        return BatchPicture(self, record, self.digest(record))
+
+    def encoded(self, record: Record) -> bytes:
+        """Return the bytes as they came. Raises ImageError."""
+        return self._data(record)
+
+    def shrunk(self, record: Record, max_side_px: int) -> Pixels:
+        """Return the image with no side longer than that, and keep nothing of it. Raises ImageError."""
+        least = min(max_side_px, self._max_side_px or max_side_px)
+        return decode(self._data(record), self._limits, least)
+
     def _decoded(self, record: Record) -> Pixels | ImageError:
         try:
             data = self._data(record)
@@ -296,6 +309,27 @@ class BatchImages:
             except MemoryError:
                 self._bytes[record.key] = ImageError(f"cannot be read: {_NO_MEMORY}", retryable=True)
         return _value(self._bytes[record.key])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPicture:
+    """One image of a batch. Belongs to the thread of its batch."""
+
+    images: BatchImages
+    record: Record
+    digest: str
+
+    def pixels(self) -> Pixels:
+        """Return the decoded image. Raises ImageError."""
+        return self.images.pixels(self.record)
+
+    def shrunk(self, max_side_px: int) -> Pixels:
+        """Return the image with no side longer than that. Raises ImageError."""
+        return self.images.shrunk(self.record, max_side_px)
+
+    def encoded(self) -> bytes:
+        """Return the bytes as they came. Raises ImageError."""
+        return self.images.encoded(self.record)
 
 
 def _value(outcome: Result | ImageError) -> Result:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
@@ -16,9 +18,10 @@ from typing import Any, TypeVar
 from recaption import __version__
 from recaption.core.digests import digest_bytes, digest_json
 from recaption.core.errors import BackendError, RunFolderError, UserError
-from recaption.core.protocols import Executor, Reader, Stage
+from recaption.core.protocols import Busy, Closing, Executor, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
+from recaption.datasets.meter import SqliteMeter
 from recaption.datasets.run_folder import FORMAT, Marker, RunFolder
 from recaption.datasets.survey import Survey, survey, with_survey
 from recaption.executors.local import LocalExecutor
@@ -31,8 +34,21 @@ __all__ = ["Progress", "RunOptions", "Summary", "run"]
 
 Item = TypeVar("Item")
 
-PACKAGES = ("numpy", "pillow", "pyarrow", "ftfy", "instant-clip-tokenizer", "onnxruntime", "rapidocr")
+PACKAGES = (
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "ftfy",
+    "instant-clip-tokenizer",
+    "onnxruntime",
+    "rapidocr",
+    "torch",
+    "transformers",
+    "tokenizers",
+)
 """Libraries whose version can change an output."""
+BATCHES_A_SLOT = 3
+"""Records at work for each call a backend takes at once: the rest wait for stragglers, or are being prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +86,8 @@ class Summary:
     """Items whose shard was committed before."""
     calls_paid: int
     calls_recalled: int
+    usage: Mapping[str, Usage]
+    """What each generator has cost in this run folder, earlier runs included."""
     seconds: float
     stats: Mapping[str, Mapping[str, int]]
     notes: Sequence[str]
@@ -96,7 +114,10 @@ def run(
     """
     _refuse_itself(source, folder)
     stages = [spec.build() for spec in recipe.stages]
-    with folder.locked():
+    with folder.locked(), ExitStack() as open_until_done:
+        for stage in stages:
+            if isinstance(stage, Closing):
+                open_until_done.callback(stage.close)
         found = survey(reader.records(), lambda n: watch(Progress(done=n, total=None)))
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
@@ -105,10 +126,10 @@ def run(
         folder.begin(about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
-        try:
-            summary = _Run(reader, recipe, stages, folder, options, ledger, found, watch).all()
-        finally:
-            ledger.close()
+        open_until_done.callback(ledger.close)
+        meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite")
+        open_until_done.callback(meter.close)
+        summary = _Run(reader, recipe, stages, folder, options, ledger, meter, found, watch).all()
         folder.write_description({**about, "complete": True, **_counts(summary)})
         _log(folder, summary)
         return summary
@@ -146,20 +167,22 @@ class _Run:
         folder: RunFolder,
         options: RunOptions,
         ledger: SqliteLedger,
+        meter: SqliteMeter,
         found: Survey,
         watch: Callable[[Progress], None],
     ) -> None:
         self.reader, self.folder, self.options = reader, folder, options
-        self.ledger, self.found, self.watch = ledger, found, watch
+        self.ledger, self.meter, self.found, self.watch = ledger, meter, found, watch
         self.work_digest = _work_digest(recipe, stages, options.seed)
         limits = _limits(recipe.images)
         self.pipeline = Pipeline(
             stages=stages,
             make_images=lambda: BatchImages(limits, recipe.images.max_side_px),
             ledger=ledger,
+            meter=meter,
             seed=options.seed,
         )
-        self.executor: Executor = LocalExecutor(options.workers)
+        self.executor: Executor = LocalExecutor(_workers(stages, options))
         self.jobs: deque[_Job] = deque()
         self.markers: list[Marker] = []
         self.stamps: dict[str, str] = {}
@@ -265,10 +288,17 @@ class _Run:
             resumed=self.resumed,
             calls_paid=self.ledger.paid,
             calls_recalled=self.ledger.recalled,
+            usage=self.meter.spent(),
             seconds=seconds,
             stats=merge(m.stats for m in markers),
             notes=list(self.reader.notes),
         )
+
+
+def _workers(stages: Sequence[Stage], options: RunOptions) -> int:
+    """Return how many batches to work on at once: enough that no backend ever waits for the slowest of a batch."""
+    wanted = max((stage.in_flight for stage in stages if isinstance(stage, Busy)), default=0)
+    return max(options.workers, math.ceil(BATCHES_A_SLOT * wanted / options.batch_size))
 
 
 def _refuse_itself(source: Mapping[str, Any], folder: RunFolder) -> None:

@@ -1,7 +1,7 @@
 """Ask experts what is in the picture, and add it to the evidence that came with the data."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from recaption.core.digests import digest_json
 from recaption.core.errors import ImageError, RecipeError
-from recaption.core.protocols import Context, Expert, Pixels
+from recaption.core.protocols import Answer, Context, Expert, Pixels
 from recaption.core.registry import resolve
 from recaption.core.types import Box, Evidence, Failed, JsonValue, Kept, Outcome, Record
 from recaption.media.colours import object_colours
@@ -169,8 +169,8 @@ def _recalled(
     """
     asked = [(work, _ledger_key(question, work, context)) for work in works]
 
-    def call(positions: Sequence[int]) -> list[JsonValue]:
-        return _paid_for([asked[position] for position in positions], context, answer)
+    def call(positions: Sequence[int]) -> Iterable[Answer]:
+        return zip(positions, _paid_for([asked[i] for i in positions], context, answer), strict=True)
 
     try:
         values = context.ledger.recall([key for _, key in asked], call) if asked else []

@@ -6,7 +6,7 @@ from recaption.core.protocols import Context
 from recaption.core.types import Box, Caption, Evidence, JsonValue, Kept, Origin, Provenance, Record, Score
 from recaption.stages.compose import Compose
 
-CONTEXT = Context(images=None, ledger=None, seed=7)  # type: ignore[arg-type]
+CONTEXT = Context(images=None, ledger=None, meter=None, seed=7)  # type: ignore[arg-type]
 
 
 def thing(label: str, box: Sequence[float] | None = None, **more: JsonValue) -> Evidence:

@@ -215,7 +215,9 @@ def test_choices_depend_on_seed_and_key_and_nothing_else() -> None:
     once = stage.process(scene, CONTEXT)
     assert once == [outcome for r in scene for outcome in stage.process([r], CONTEXT)]
     assert once == list(reversed(stage.process(list(reversed(scene)), CONTEXT)))
-    other = stage.process(scene, Context(images=CONTEXT.images, ledger=CONTEXT.ledger, seed=8))
+    other = stage.process(
+        scene, Context(images=CONTEXT.images, ledger=CONTEXT.ledger, meter=CONTEXT.meter, seed=8)
+    )
     assert once != other
     assert len({o.record.captions[0].text for o in once}) > 1  # type: ignore[union-attr]
 
@@ -266,7 +268,7 @@ def test_every_relation_stated_is_true_of_the_boxes(
     scene: list[tuple[str, tuple[int, int, int, int]]], flat: bool, seed: int
 ) -> None:
     boxes = {label: Box(*box) for label, box in scene}
-    context = Context(images=CONTEXT.images, ledger=CONTEXT.ledger, seed=seed)
+    context = Context(images=CONTEXT.images, ledger=CONTEXT.ledger, meter=CONTEXT.meter, seed=seed)
     made = compose(record(*(thing(*pair) for pair in scene)), context, flat=flat, aspects=["context", "dense"])
     for aspect in ("context", "dense"):
         for sentence in (made[aspect].text if aspect in made else "").split(". "):

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from recaption.core.digests import canonical_json
 from recaption.core.errors import BackendError, DataError, ImageError, RecipeError, UnknownNameError
-from recaption.core.protocols import Context, Ledger, Pixels
+from recaption.core.protocols import Answer, Context, Ledger, Pixels
 from recaption.core.types import Box, Evidence, Failed, Image, JsonValue, Kept, Record
 from recaption.datasets.ledger import SqliteLedger
 from recaption.media.evidence_json import evidence_from_json, evidence_to_json
@@ -32,15 +32,13 @@ class MemoryLedger:
         self.values: dict[str, str] = {}
         self.paid: list[int] = []
 
-    def recall(
-        self, keys: Sequence[str], call: Callable[[Sequence[int]], Sequence[JsonValue]]
-    ) -> list[JsonValue]:
+    def recall(self, keys: Sequence[str], call: Callable[[Sequence[int]], Iterable[Answer]]) -> list[JsonValue]:
         import json
 
         missing = [i for i, key in enumerate(keys) if key not in self.values]
         self.paid.append(len(missing))
         if missing:
-            for i, value in zip(missing, call(missing), strict=True):
+            for i, value in call(missing):
                 self.values[keys[i]] = canonical_json(value)
         return [json.loads(self.values[key]) for key in keys]
 
@@ -87,7 +85,7 @@ def stage(*experts: Any, **params: Any) -> Gather:
 
 
 def context(ledger: Ledger | None = None, max_side_px: int | None = 64) -> Context:
-    return Context(images=BatchImages(Limits(), max_side_px), ledger=ledger or MemoryLedger())
+    return Context(images=BatchImages(Limits(), max_side_px), ledger=ledger or MemoryLedger(), meter=None)  # type: ignore[arg-type]
 
 
 class Starving(BatchImages):
@@ -105,7 +103,7 @@ class Starving(BatchImages):
 
 
 def starving(ledger: Ledger, key: str, before: Callable[[], None] = lambda: None) -> Context:
-    return Context(images=Starving(key, before), ledger=ledger)
+    return Context(images=Starving(key, before), ledger=ledger, meter=None)  # type: ignore[arg-type]
 
 
 def kept(outcome: object) -> Record:
