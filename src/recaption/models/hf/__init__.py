@@ -1,0 +1,1 @@
+"""Models loaded by `transformers`, from a folder or the local Hugging Face cache. Nothing is downloaded."""
