@@ -35,7 +35,9 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "yolox": "recaption.models.yolox:YoloxExpert",
     },
     "scorers": {},
-    "generators": {},
+    "generators": {
+        "scripted": "recaption.models.scripted:ScriptedGenerator",
+    },
     "budgets": {
         "clip77": "recaption.media.budgets:clip77",
         "longclip248": "recaption.media.budgets:longclip248",
