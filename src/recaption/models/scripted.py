@@ -50,8 +50,8 @@ Behaviour: TypeAlias = Literal[
 _LOOK_AT_PX: Final = 64
 _BRIGHTER: Final = 12.0
 """Difference of mean luma, of 255, from which one half is called brighter."""
-_TOKEN: Final = re.compile(r"\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+)|\s+$")
-"""One word, or one character where words are not parted, with the blanks before it."""
+_TOKEN: Final = re.compile(r"\s*(?:!{4}|[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+)|\s+$")
+"""One word, one character where words are not parted, or four exclamation marks; with the blanks before it."""
 
 
 class ScriptedGenerator:
@@ -264,7 +264,7 @@ _SCRIPTS: Final[Mapping[Behaviour, Callable[[_Asked], _Said]]] = {
     "malformed": _malformed,
     "echo": lambda asked: _Said(asked.prompt),
     "obedient": _obedient,
-    "bang": lambda asked: _Said(" ".join(["!!!!"] * (asked.max_tokens + 1))),
+    "bang": lambda asked: _Said("!!!!" * (asked.max_tokens + 1)),
     "boilerplate": _boilerplate,
     "other_language": lambda asked: _Said(asked.one_of("foreign")),
     "blind": _blind,

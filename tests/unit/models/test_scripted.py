@@ -129,7 +129,7 @@ def test_equal_beginnings_have_equal_logprobs():
 
 
 def test_what_it_says_badly():
-    asked = {b: _ask(_generator(b), n=24, temperature=1, max_tokens=40) for b in BEHAVIOURS}
+    asked = {b: _ask(_generator(b), n=80, temperature=1, max_tokens=40) for b in BEHAVIOURS}
     texts = {b: [g.text for g in answers] for b, answers in asked.items()}
     assert all(len(text.split(". ")) > 1 for text in texts["hallucinating"])
     assert {g.finish_reason for g in asked["rambling"]} == {"length"}
@@ -141,9 +141,9 @@ def test_what_it_says_badly():
     assert any("\0" in text for text in texts["malformed"])
     assert any("\ud83d" in text for text in texts["malformed"])
     assert set(texts["echo"]) == {"Describe the picture."}
-    assert all(set(text) == {"!", " "} for text in texts["bang"])
+    assert all(set(text) == {"!"} for text in texts["bang"])
     assert {g.finish_reason for g in asked["bang"]} == {"length"}
-    assert texts["blind"] == [g.text for g in _ask(_generator("blind"), BLUE, n=24, temperature=1)]
+    assert texts["blind"] == [g.text for g in _ask(_generator("blind"), BLUE, n=80, temperature=1)]
     assert all((g.finish_reason, g.retryable) == ("error", True) for g in asked["overloaded"])
     assert any(not text.isascii() for text in texts["other_language"])
 
