@@ -28,6 +28,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "compose": "recaption.stages.compose:Compose",
         "fit": "recaption.stages.fit:Fit",
         "select": "recaption.stages.select:Select",
+        "mark_for_audit": "recaption.stages.mark_for_audit:MarkForAudit",
     },
     "experts": {
         "pixels": "recaption.models.pixels:PixelExpert",
