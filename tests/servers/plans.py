@@ -57,8 +57,8 @@ class Plan:
     seed: int = 0
     latency_s: float = 0.0
     """Before an answer; 429 and the connection's own faults come at once."""
-    retry_after: Mapping[str, str] = field(default_factory=lambda: {"Retry-After": "0.05"})
-    """Headers of `429_retry_after`."""
+    retry_after: Mapping[str, str] | str = "0.05"
+    """Headers of `429_retry_after`, or the value of the usual one, or `form:` and the name of one of the `FORMS`."""
     hang_s: float = 30.0
     """How long a server that hangs keeps the connection."""
     drip_s: float = 0.2

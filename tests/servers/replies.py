@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from tests.servers.plans import Plan
+from tests.servers.retry_after import FORMS
 
 __all__ = ["REPLIES", "Question", "caption", "completion"]
 
@@ -101,7 +102,16 @@ def _error(status: int, message: str, kind: str, code: str | None = None) -> Rep
 
 async def _told_to_wait(request: web.Request, question: Question) -> web.StreamResponse:
     body = b'{"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}}'
-    return await _sent(request, question, body, 429, question.plan.retry_after)
+    return await _sent(request, question, body, 429, _when(question.plan.retry_after))
+
+
+def _when(said: Mapping[str, str] | str) -> Mapping[str, str]:
+    if not isinstance(said, str):
+        return said
+    kind, _, name = said.partition("form:")
+    if kind or not name:
+        return {"Retry-After": said}
+    return next(form for form in FORMS if form.name == name).headers()
 
 
 async def _reset(request: web.Request, question: Question) -> web.StreamResponse:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.servers.plans import DEFECTIVE, MODES, Plan, RateLimit, draw
 from tests.servers.replies import caption
+from tests.servers.retry_after import FORMS
 from tests.servers.running import read_calls, server_process, serving
 
 
@@ -158,3 +159,13 @@ def test_a_server_of_its_own_process_writes_down_what_it_was_asked(tmp_path):
         _ask(server.url, _body())
         assert [(c.attempt, c.mode, c.paid) for c in server.calls()] == [(1, "500", False), (2, "ok", True)]
     assert len(read_calls(tmp_path / "log.jsonl")) == 2
+
+
+def test_every_form_of_retry_after_can_be_sent():
+    assert len({form.name for form in FORMS}) == 40
+    with serving() as (server, url):
+        for i, form in enumerate(FORMS):
+            server.plan(Plan(script=["429_retry_after"], retry_after=f"form:{form.name}"), str(i))
+            answer = _ask(f"{url}/{i}", _body())[0]
+            assert answer[0] == 429
+            assert {"retry-after", "retry-after-ms"} & {name.lower() for name in answer[1]}
