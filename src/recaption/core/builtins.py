@@ -25,6 +25,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "gather": "recaption.stages.gather:Gather",
         "normalise": "recaption.stages.normalise:Normalise",
         "triage": "recaption.stages.triage:Triage",
+        "caption": "recaption.stages.caption:CaptionStage",
         "compose": "recaption.stages.compose:Compose",
         "fit": "recaption.stages.fit:Fit",
         "select": "recaption.stages.select:Select",

@@ -20,7 +20,7 @@ from recaption.recipes.strict import validated
 __all__ = ["Backend", "BackendKind", "BackendValue", "backend"]
 
 BackendKind: TypeAlias = Literal["generators", "scorers"]
-BackendValue: TypeAlias = "str | dict[str, dict[str, Any] | None]"
+BackendValue: TypeAlias = str | dict[str, dict[str, Any] | None]
 """What a recipe may say to name a model."""
 
 _OF_A_MODEL: dict[BackendKind, str] = {"generators": "transformers", "scorers": "clip"}

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from recaption.core.digests import canonical_json
 from recaption.core.errors import BackendError, DataError, ImageError, RecipeError, UnknownNameError
-from recaption.core.protocols import Answer, Context, Ledger, Pixels
+from recaption.core.protocols import Answer, Context, Fleeting, Ledger, Pixels
 from recaption.core.types import Box, Evidence, Failed, Image, JsonValue, Kept, Record
 from recaption.datasets.ledger import SqliteLedger
 from recaption.media.evidence_json import evidence_from_json, evidence_to_json
@@ -37,10 +37,14 @@ class MemoryLedger:
 
         missing = [i for i, key in enumerate(keys) if key not in self.values]
         self.paid.append(len(missing))
+        passing: dict[str, str] = {}
         if missing:
             for i, value in call(missing):
-                self.values[keys[i]] = canonical_json(value)
-        return [json.loads(self.values[key]) for key in keys]
+                if isinstance(value, Fleeting):
+                    passing[keys[i]] = canonical_json(value.value)
+                else:
+                    self.values[keys[i]] = canonical_json(value)
+        return [json.loads({**self.values, **passing}[key]) for key in keys]
 
 
 class Finder:
