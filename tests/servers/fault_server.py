@@ -60,14 +60,22 @@ class _Bucket:
 
 
 @dataclass
+class _Waiting:
+    """A call that waits for another to swap answers with."""
+
+    said: tuple[str, str]
+    """Picture and id."""
+    future: "asyncio.Future[tuple[str, str]]"
+
+
+@dataclass
 class _Scenario:
     plan: Plan
     attempts: dict[str, int] = field(default_factory=dict)
     buckets: dict[str, _Bucket] = field(default_factory=dict)
     engine: asyncio.Semaphore | None = None
     dark_until_s: float = 0.0
-    waiting: "asyncio.Future[str] | None" = None
-    waiting_image: str = ""
+    waiting: "_Waiting | None" = None
 
     def __post_init__(self) -> None:
         limit = self.plan.limit
@@ -147,7 +155,11 @@ class FaultServer:
             return web.json_response({"error": {"message": "down"}}, status=503, headers=headers)
         if call.mode not in _AT_ONCE:
             await self._compute(scenario)
-        image = await self._swapped(scenario, call) if call.mode == "swapped" else call.image
+        image = call.image
+        if call.mode == "swapped":
+            image, said = await self._swapped(scenario, call, headers.get("X-Request-Id", ""))
+            if said:
+                headers["X-Request-Id"] = said
         question = Question(
             image=image,
             n=int(body.get("n") or 1),
@@ -178,20 +190,20 @@ class FaultServer:
             if took_s:
                 await asyncio.sleep(took_s)
 
-    async def _swapped(self, scenario: _Scenario, call: Call) -> str:
-        """Return the picture of the next call to be swapped; if none comes, it was an ordinary call."""
+    async def _swapped(self, scenario: _Scenario, call: Call, request_id: str) -> tuple[str, str]:
+        """Return picture and id of the next call to be swapped; if none comes, it was an ordinary call."""
+        mine = (call.image, request_id)
         if scenario.waiting is not None:
             other, scenario.waiting = scenario.waiting, None
-            other.set_result(call.image)
-            return scenario.waiting_image
-        mine = scenario.waiting = asyncio.get_running_loop().create_future()
-        scenario.waiting_image = call.image
-        done, _ = await asyncio.wait([mine], timeout=_PATIENCE_S)
+            other.future.set_result(mine)
+            return other.said
+        waiting = scenario.waiting = _Waiting(mine, asyncio.get_running_loop().create_future())
+        done, _ = await asyncio.wait([waiting.future], timeout=_PATIENCE_S)
         if done:
-            return mine.result()
+            return waiting.future.result()
         scenario.waiting = None
         call.mode = "ok"
-        return call.image
+        return mine
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
