@@ -26,6 +26,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "normalise": "recaption.stages.normalise:Normalise",
         "triage": "recaption.stages.triage:Triage",
         "caption": "recaption.stages.caption:CaptionStage",
+        "check": "recaption.stages.check:Check",
         "compose": "recaption.stages.compose:Compose",
         "fit": "recaption.stages.fit:Fit",
         "select": "recaption.stages.select:Select",
@@ -36,7 +37,10 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "ocr": "recaption.models.rapidocr:RapidOcrExpert",
         "yolox": "recaption.models.yolox:YoloxExpert",
     },
-    "scorers": {},
+    "scorers": {
+        "clip": "recaption.models.hf.dual_encoder:DualEncoderScorer",
+        "embedded": "recaption.models.hf.dual_encoder:EmbeddedDualEncoder",
+    },
     "generators": {
         "scripted": "recaption.models.scripted:ScriptedGenerator",
     },
