@@ -42,6 +42,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "embedded": "recaption.models.hf.dual_encoder:EmbeddedDualEncoder",
     },
     "generators": {
+        "openai": "recaption.models.openai.generator:OpenAIGenerator",
         "scripted": "recaption.models.scripted:ScriptedGenerator",
     },
     "budgets": {
