@@ -29,6 +29,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "check": "recaption.stages.check:Check",
         "compose": "recaption.stages.compose:Compose",
         "fit": "recaption.stages.fit:Fit",
+        "score": "recaption.stages.score:Score",
         "select": "recaption.stages.select:Select",
         "mark_for_audit": "recaption.stages.mark_for_audit:MarkForAudit",
     },
@@ -40,8 +41,11 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
     "scorers": {
         "clip": "recaption.models.hf.dual_encoder:DualEncoderScorer",
         "embedded": "recaption.models.hf.dual_encoder:EmbeddedDualEncoder",
+        "repetition": "recaption.models.repetition:RepetitionScorer",
     },
     "generators": {
+        "transformers": "recaption.models.hf.generator:TransformersGenerator",
+        "embedded": "recaption.models.hf.embedded:EmbeddedGenerator",
         "openai": "recaption.models.openai.generator:OpenAIGenerator",
         "scripted": "recaption.models.scripted:ScriptedGenerator",
     },
