@@ -36,6 +36,43 @@ app = typer.Typer(
 )
 
 OutFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A run folder.")]
+Source = Annotated[str, typer.Argument(metavar="INPUT", help="A folder, table, tar, COCO json or run folder.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A built-in recipe's name, or a YAML file.")]
+Format = Annotated[str | None, typer.Option("--format", help="Read INPUT as this instead of detecting it.")]
+Table = Annotated[Path | None, typer.Option("--table", help="A table with texts for a folder of images.")]
+KeyColumn = Annotated[str | None, typer.Option("--key-column", help="Column that names the record.")]
+CaptionColumn = Annotated[str | None, typer.Option("--caption-column", help="Column with the original text.")]
+ImageColumn = Annotated[
+    str | None, typer.Option("--image-column", help="Column with the image: bytes, path or URL.")
+]
+ImageRoot = Annotated[
+    Path | None, typer.Option("--image-root", help="Folder that image paths in a table start from.")
+]
+Recursive = Annotated[bool, typer.Option(help="Look for images in folders below, too.")]
+Expert = Annotated[
+    list[str] | None,
+    typer.Option("--expert", help="Ask one more expert: `ocr`, or `yolox=MODEL.onnx`. May be repeated."),
+]
+Captioner = Annotated[
+    str | None,
+    typer.Option(
+        "--captioner",
+        help="Who writes: `embedded`, OWNER/MODEL or a folder, `http://HOST:8000/v1#MODEL`, or NAME=MODEL.",
+    ),
+]
+Scorer = Annotated[
+    str | None, typer.Option("--scorer", help="Who scores images against texts: `embedded`, OWNER/MODEL, …")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one value: `fit.budget=longclip248`. May be repeated."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many records.")]
+PriceIn = Annotated[float | None, typer.Option("--price-in", min=0.0, help="Price of a million prompt tokens.")]
+PriceOut = Annotated[
+    float | None, typer.Option("--price-out", min=0.0, help="Price of a million tokens written.")
+]
+Rate = Annotated[float | None, typer.Option("--rate", min=1e-6, help="Images a second, to foretell the time.")]
 
 
 def main() -> NoReturn:
@@ -83,29 +120,21 @@ def _root(
 
 @app.command()
 def run(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A folder, table, tar, COCO json or run folder.")
-    ],
+    source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write; an existing run goes on.")],
-    recipe: Annotated[str, typer.Option(help="A built-in recipe's name, or a YAML file.")] = "rules",
-    format: Annotated[str | None, typer.Option(help="Read INPUT as this instead of detecting it.")] = None,
-    table: Annotated[Path | None, typer.Option(help="A table with texts for a folder of images.")] = None,
-    key_column: Annotated[str | None, typer.Option(help="Column that names the record.")] = None,
-    caption_column: Annotated[str | None, typer.Option(help="Column with the original text.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="Column with the image: bytes, path or URL.")] = None,
-    image_root: Annotated[
-        Path | None, typer.Option(help="Folder that image paths in a table start from.")
-    ] = None,
-    recursive: Annotated[bool, typer.Option(help="Look for images in folders below, too.")] = True,
-    expert: Annotated[
-        list[str] | None,
-        typer.Option(help="Ask one more expert: `ocr`, or `yolox=MODEL.onnx`. May be repeated."),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change one value: `fit.budget=longclip248`. May be repeated."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many records.")] = None,
+    recipe: RecipeName = "rules",
+    captioner: Captioner = None,
+    scorer: Scorer = None,
+    format: Format = None,
+    table: Table = None,
+    key_column: KeyColumn = None,
+    caption_column: CaptionColumn = None,
+    image_column: ImageColumn = None,
+    image_root: ImageRoot = None,
+    recursive: Recursive = True,
+    expert: Expert = None,
+    set_: Set = None,
+    limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Batches in flight; default: one per core.")
@@ -119,25 +148,56 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Caption a dataset. Run it again to go on, or after adding images or changing the recipe."""
-    from recaption.recipes.recipe import load_recipe
-
-    loaded = load_recipe(recipe, _overrides(set_ or [], expert or []))
-    options = {
-        "format": format,
-        "table": str(table.resolve()) if table else None,
-        "key_column": key_column,
-        "caption_column": caption_column,
-        "image_column": image_column,
-        "image_root": str(image_root.resolve()) if image_root else None,
-        "recursive": None if recursive else False,
-        "limit": limit,
-    }
-    spec = {"path": _absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
+    loaded = _recipe(recipe, captioner, scorer, expert, set_)
+    spec = _spec(source, format, table, key_column, caption_column, image_column, image_root, recursive, limit)
     if dry_run:
-        _plan(spec, loaded, shard_size)
+        problems = _plan(spec, loaded, out, shard_size=shard_size, seed=seed)
+        _say("nothing was written (--dry-run)")
+        if problems:
+            raise UserError("this recipe cannot run here yet, see above")
         return
     summary = _run(spec, loaded, out, seed=seed, workers=workers, batch_size=batch_size, shard_size=shard_size)
     _finish(summary, out, show, max_failed)
+
+
+@app.command()
+def plan(
+    source: Source,
+    out: Annotated[
+        Path | None, typer.Argument(metavar="[OUT]", help="A run folder: what it remembers is not counted.")
+    ] = None,
+    recipe: RecipeName = "rules",
+    captioner: Captioner = None,
+    scorer: Scorer = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    rate: Rate = None,
+    format: Format = None,
+    table: Table = None,
+    key_column: KeyColumn = None,
+    caption_column: CaptionColumn = None,
+    image_column: ImageColumn = None,
+    image_root: ImageRoot = None,
+    recursive: Recursive = True,
+    expert: Expert = None,
+    set_: Set = None,
+    limit: Limit = None,
+    seed: Annotated[int, typer.Option(help="That of the run; another one draws other texts.")] = 0,
+    shard_size: Annotated[int, typer.Option(min=1, help="Records a shard.")] = 1000,
+) -> None:
+    """Say what a run would cost: calls, tokens, money, time, disk. Nothing is spent, loaded or written."""
+    loaded = _recipe(recipe, captioner, scorer, expert, set_)
+    spec = _spec(source, format, table, key_column, caption_column, image_column, image_root, recursive, limit)
+    _plan(
+        spec,
+        loaded,
+        out,
+        shard_size=shard_size,
+        seed=seed,
+        price_in=price_in,
+        price_out=price_out,
+        rate=rate,
+    )
 
 
 @app.command()
@@ -323,23 +383,108 @@ def _finish(summary: Summary, out: Path, show: int, max_failed: float) -> None:
         raise typer.Exit(EXIT_TOO_MANY_FAILED)
 
 
-def _plan(spec: dict[str, Any], recipe: Recipe, shard_size: int) -> None:
+def _plan(
+    spec: dict[str, Any],
+    recipe: Recipe,
+    out: Path | None,
+    *,
+    shard_size: int,
+    seed: int,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    rate: float | None = None,
+) -> bool:
+    """Print what a run would do; return whether some stage cannot work here."""
     from recaption import console
-    from recaption.datasets.survey import survey
+    from recaption.datasets.run_folder import RunFolder
+    from recaption.runs.plan import Prices
+    from recaption.runs.plan import plan as plan_recipe
 
     reader = _open(spec)
-    found = survey(reader.records())
-    console.out.print(f"input: {console.safe(reader.description)}")
-    for note in reader.notes:
-        console.out.print(f"note: {console.safe(note)}")
-    console.out.print(f"{found.items:,} items, {-(-found.items // shard_size):,} shards")
-    console.out.print(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")
-    for spec_ in recipe.stages:
-        spec_.build()
-        experts = getattr(spec_.params, "experts", None)
-        calls = f" — at most {found.items * len(experts):,} expert calls" if experts else ""
-        console.out.print(f"  {spec_.name}{calls}")
-    console.out.print("nothing was written (--dry-run)")
+    planned = plan_recipe(
+        reader,
+        recipe,
+        folder=RunFolder(out) if out is not None else None,
+        shard_size=shard_size,
+        seed=seed,
+        prices=Prices(price_in, price_out),
+        rate=rate,
+    )
+    _say(f"input: {console.safe(reader.description)}")
+    _say(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")
+    console.show_plan(planned)
+    return any(stage.problem for stage in planned.stages)
+
+
+def _say(line: str) -> None:
+    from recaption import console
+
+    console.out.print(line)
+
+
+def _spec(
+    source: str,
+    format: str | None,
+    table: Path | None,
+    key_column: str | None,
+    caption_column: str | None,
+    image_column: str | None,
+    image_root: Path | None,
+    recursive: bool,
+    limit: int | None,
+) -> dict[str, Any]:
+    """Return how to open the input, now and again later."""
+    options = {
+        "format": format,
+        "table": str(table.resolve()) if table else None,
+        "key_column": key_column,
+        "caption_column": caption_column,
+        "image_column": image_column,
+        "image_root": str(image_root.resolve()) if image_root else None,
+        "recursive": None if recursive else False,
+        "limit": limit,
+    }
+    return {"path": _absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
+
+
+def _recipe(
+    name: str,
+    captioner: str | None,
+    scorer: str | None,
+    experts: list[str] | None,
+    settings: list[str] | None,
+) -> Recipe:
+    from recaption.recipes.recipe import load_recipe
+
+    overrides = _overrides(settings or [], experts or [])
+    if captioner is not None:
+        _require_stage(name, "caption", "--captioner")
+        overrides["caption.captioner"] = _model(captioner)
+    if scorer is not None:
+        _require_stage(name, "score", "--scorer")
+        overrides["score.scorers.image_text"] = _model(scorer)
+    return load_recipe(name, overrides)
+
+
+def _model(value: str) -> str:
+    """Return a model's name, a folder so that it still holds from elsewhere."""
+    name, equals, model = value.partition("=")
+    if equals and Path(model).is_dir():
+        return f"{name}={Path(model).absolute()}"
+    return str(Path(value).absolute()) if "/" in value and Path(value).is_dir() else value
+
+
+def _require_stage(recipe: str, stage: str, option: str) -> None:
+    """Raise UserError if a recipe has no such stage, naming those that have."""
+    from recaption.recipes.recipe import builtin_recipes, load_recipe
+
+    if any(spec.name == stage for spec in load_recipe(recipe).stages):
+        return
+    having = [n for n in builtin_recipes() if any(spec.name == stage for spec in load_recipe(n).stages)]
+    raise UserError(
+        f"{option}: the recipe {recipe!r} has no stage `{stage}`. "
+        f"Recipes that have one: {', '.join(having) or 'none'}."
+    )
 
 
 def _absolute(source: str) -> str:

@@ -21,9 +21,10 @@ from rich.text import Text
 
 from recaption.core.printable import printable
 from recaption.core.types import Record
+from recaption.runs.plan import Plan, PlannedStage
 from recaption.runs.run import Progress, Summary
 
-__all__ = ["before_after", "err", "out", "progress_bar", "safe", "show_summary", "show_table"]
+__all__ = ["before_after", "err", "out", "progress_bar", "safe", "show_plan", "show_summary", "show_table"]
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -96,6 +97,15 @@ def show_summary(summary: Summary, folder: str) -> None:
     if summary.resumed:
         out.print(f"{summary.resumed:,} were done before; expert calls remembered: {summary.calls_recalled:,}")
     out.print(f"expert calls made: {summary.calls_paid:,}")
+    for name, usage in summary.usage.items():
+        cost = f", cost {usage.cost:,.4f}" if usage.cost else ""
+        out.print(
+            f"spent so far in this folder on {safe(_cut(name, MAX_CELL_CHARS))}: {usage.requests:,} requests, "
+            f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out{cost}"
+        )
+    marked = summary.stats.get("flags", {}).get("audit", 0)
+    if marked:
+        out.print(f"{marked:,} marked for audit")
     for note in summary.notes[:MAX_NOTES]:
         out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
     if len(summary.notes) > MAX_NOTES:
@@ -105,6 +115,55 @@ def show_summary(summary: Summary, folder: str) -> None:
         if counts:
             show_counts(title, counts)
     out.print(f"[bold]Output[/] {safe(folder)}")
+
+
+def show_plan(plan: Plan) -> None:
+    """Print what a run would do, stage by stage, and what it would take in all."""
+    out.print(f"{plan.items:,} items, {plan.images:,} with an image, {plan.shards:,} shards")
+    header = ("stage", "who", "to do", "remembered", "tokens in", "tokens out", "cost")
+    show_table(header, [_planned(stage) for stage in plan.stages])
+    for stage in plan.stages:
+        for note in stage.notes:
+            out.print(f"{stage.name}: {safe(note)}")
+        if stage.problem:
+            out.print(f"[yellow]{stage.name} cannot work here:[/] {safe(_cut(stage.problem, MAX_NOTE_CHARS))}")
+    if any(stage.what == "requests" for stage in plan.stages):
+        cost = "unknown: give --price-in and --price-out" if plan.cost is None else f"at most {plan.cost:,.2f}"
+        out.print(f"cost: {cost}")
+    time = (
+        safe(plan.rate_source)
+        if plan.seconds is None
+        else f"{_lasting(plan.seconds)}, {safe(plan.rate_source)}"
+    )
+    out.print(f"time: {time}")
+    out.print(f"disk: at most {plan.disk_bytes / 1e6:,.1f} MB")
+    for note in plan.notes[:MAX_NOTES]:
+        out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
+
+
+def _planned(stage: PlannedStage) -> tuple[str, ...]:
+    if not stage.what:
+        return (stage.name, "", "", "", "", "", "")
+    tokens = "unknown" if stage.prompt_tokens is None else f"about {stage.prompt_tokens:,}"
+    written = f"at most {stage.completion_tokens:,}" if stage.completion_tokens is not None else ""
+    return (
+        stage.name,
+        stage.model,
+        f"at most {stage.calls:,} {stage.what}",
+        f"about {stage.remembered:,}" if stage.remembered else "",
+        tokens if stage.what == "requests" else "",
+        written,
+        "" if stage.cost is None else f"at most {stage.cost:,.2f}",
+    )
+
+
+def _lasting(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 120:
+        return f"about {seconds:.0f} s"
+    if seconds < 7200:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
 
 
 def show_counts(title: str, counts: Mapping[str, int]) -> None:

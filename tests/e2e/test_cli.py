@@ -383,3 +383,61 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     code = "import sys, recaption.cli; print(sorted({'numpy', 'pyarrow', 'PIL', 'ftfy', 'yaml'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+MODEL_RECIPE = """
+stages:
+  - caption: {captioner: scripted, n: 3, temperature: 1.0, canary: false}
+  - select: {prefer: [{origin: model}]}
+  - mark_for_audit: {share: 1}
+"""
+
+
+def test_a_plan_says_what_a_run_would_cost_and_writes_nothing(images, tmp_path):
+    recipe, out = tmp_path / "mine.yaml", tmp_path / "out"
+    recipe.write_text(MODEL_RECIPE)
+    printed = recaption("plan", images, out, "--recipe", recipe, "--rate", "5")
+    assert "10 items, 10 with an image" in printed
+    assert "at most 10 requests" in printed
+    assert "time: about 2 s, at the 5 images a second given" in printed
+    assert "disk: at most" in printed
+    assert "cost: unknown" in printed
+    assert not out.exists()
+    recaption("run", images, out, "--recipe", recipe)
+    again = recaption("plan", images, out, "--recipe", recipe, "--price-in", "1", "--price-out", "1")
+    assert "at most 0 requests" in again
+    assert "cost: at most 0.00" in again
+    assert "at most 0 requests" in recaption("run", images, out, "--recipe", recipe, "--dry-run")
+
+
+def test_marks_for_audit_are_counted_explained_and_exported(images, tmp_path):
+    recipe, out = tmp_path / "mine.yaml", tmp_path / "out"
+    recipe.write_text(MODEL_RECIPE)
+    assert "10 marked for audit" in recaption("run", images, out, "--recipe", recipe)
+    flags = [{f["name"]: f["reason"] for c in row["captions"] for f in c["flags"]} for row in rows(out)]
+    assert [f["audit"] for f in flags] == ["drawn, 100 % of all"] * 10
+    assert "flag audit: drawn, 100 % of all" in recaption("explain", out, "photo02")
+    recaption("export", out, tmp_path / "x.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert all(any("audit" in c["flags"] for c in line["captions"]) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--captioner", "scripted"], "--captioner: the recipe 'rules' has no stage `caption`"),
+        (["--scorer", "embedded"], "--scorer: the recipe 'rules' has no stage `score`"),
+    ],
+)
+def test_a_model_for_a_recipe_without_one_is_an_error(images, tmp_path, arguments, message):
+    assert message in recaption("run", images, tmp_path / "out", *arguments, code=2)
+    assert message in recaption("plan", images, *arguments, code=2)
+
+
+def test_the_captioner_is_named_on_the_command_line(images, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(MODEL_RECIPE.replace("captioner: scripted", "captioner: {scripted: {behaviour: empty}}"))
+    recaption("run", images, tmp_path / "out", "--recipe", recipe, "--captioner", "scripted")
+    assert all(row["origin"] == "model" for row in rows(tmp_path / "out"))
+    told = recaption("run", images, tmp_path / "two", "--recipe", recipe, "--captioner", "scriptd", code=2)
+    assert "Did you mean 'scripted'" in told

@@ -1,6 +1,7 @@
 """What reaches the terminal: whole lines, bounded, harmless, and just what the data says."""
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from recaption import console
 from recaption.core.printable import printable
+from recaption.core.protocols import Usage
 from recaption.core.types import Caption, Provenance, Record
+from recaption.runs.plan import Plan
 from recaption.runs.run import Summary
 
 
@@ -25,6 +28,12 @@ def record(key, was, now):
     original = Caption(text=was, origin="alt", provenance=Provenance(stage="source"))
     made = Caption(text=now, origin="composed", provenance=Provenance(stage="compose"))
     return Record(key=key, captions=(original, made), chosen=made.id)
+
+
+def summary(**more):
+    zero = ("dropped", "failed", "retryable", "resumed", "calls_paid", "calls_recalled")
+    values: dict[str, Any] = {"items": 1, "kept": 1, "seconds": 1.0, "usage": {}, "stats": {}, "notes": ()}
+    return Summary(**values | dict.fromkeys(zero, 0) | more)
 
 
 HOSTILE = "a :dog: [bold]b[/] \\[c] [/] \x1b[31m\n\u202e"
@@ -82,19 +91,39 @@ def test_a_wide_key_keeps_to_its_column(screen):
 
 def test_notes_are_bounded_in_length_and_number(screen):
     notes = tuple(f"{i} " + "x" * 10_000 for i in range(100))
-    summary = Summary(
-        items=1,
-        kept=1,
-        dropped=0,
-        failed=0,
-        retryable=0,
-        resumed=0,
-        seconds=1.0,
-        calls_paid=0,
-        calls_recalled=0,
-        stats={"rejects": {"gather: " + "y" * 10_000: 1}},
-        notes=notes,
-    )
-    console.show_summary(summary, "out")
+    console.show_summary(summary(stats={"rejects": {"gather: " + "y" * 10_000: 1}}, notes=notes), "out")
     assert len(screen.getvalue()) < 15_000
     assert "80 more notes" in screen.getvalue()
+
+
+def test_what_was_spent_and_what_is_marked_is_said(screen):
+    usage = {
+        "gpt": Usage(requests=1200, prompt_tokens=5, completion_tokens=7, cost=0.25),
+        "own [b]": Usage(requests=3),
+    }
+    console.show_summary(summary(usage=usage, stats={"flags": {"audit": 1050}}), "out")
+    shown = " ".join(screen.getvalue().split())
+    assert "on gpt: 1,200 requests, 5 tokens in, 7 out, cost 0.2500" in shown
+    assert "on own [b]: 3 requests, 0 tokens in, 0 out" in shown
+    assert "1,050 marked for audit" in shown
+    console.show_summary(summary(), "out")
+    assert "marked" not in screen.getvalue().rpartition("Output")[0].rpartition("captioned")[2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(59.6, "about 60 s"), (600, "about 10 min"), (9000, "about 2.5 h"), (0, "about 0 s")]
+)
+def test_time_is_said_as_people_say_it(screen, seconds, said):
+    planned = Plan(
+        items=1,
+        images=1,
+        shards=1,
+        stages=(),
+        seconds=seconds,
+        rate_source="at some rate",
+        disk_bytes=10,
+        sampled=0,
+    )
+    console.show_plan(planned)
+    assert f"time: {said}, at some rate" in screen.getvalue()
+    assert "cost:" not in screen.getvalue()  # nobody is paid

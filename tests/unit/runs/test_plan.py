@@ -1,0 +1,158 @@
+"""What a run would cost, before anything is spent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recaption.core.protocols import Reader
+from recaption.datasets.detect import open_dataset
+from recaption.datasets.readers.options import ReaderOptions
+from recaption.datasets.run_folder import RunFolder
+from recaption.recipes.recipe import Recipe, load_recipe
+from recaption.runs.image_tokens import ImageTokens, image_tokens
+from recaption.runs.plan import Plan, PlannedStage, Prices, plan
+from recaption.runs.run import RunOptions, run
+
+RECIPE = """
+stages:
+  - gather: {experts: {pixels: {}}}
+  - normalise
+  - caption: {captioner: scripted, aspects: [brief, dense], n: 3, temperature: 1.0, max_tokens: 40, canary: false}
+  - select: {prefer: [{origin: model}]}
+"""
+
+
+def add_images(folder: Path, numbers: range) -> None:
+    folder.mkdir(exist_ok=True)
+    for i in numbers:
+        pixels = np.random.default_rng(i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((56, 84)).save(folder / f"{i:02d}.png")
+        (folder / f"{i:02d}.txt").write_text(f"Photo number {i} of a lighthouse")
+
+
+@pytest.fixture
+def images(tmp_path):
+    add_images(tmp_path / "images", range(10))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    return load_recipe(str(tmp_path / "mine.yaml"))
+
+
+def opened(images: Path) -> Reader:
+    return open_dataset(str(images), options=ReaderOptions())
+
+
+def planned(images: Path, recipe: Recipe, out: Path | None = None, **more) -> Plan:
+    return plan(opened(images), recipe, folder=RunFolder(out) if out else None, **more)
+
+
+def stage(made: Plan, name: str) -> PlannedStage:
+    return next(s for s in made.stages if s.name == name)
+
+
+def done(images: Path, recipe: Recipe, out: Path) -> None:
+    run(opened(images), recipe, RunFolder(out), RunOptions(), source={"path": str(images)})
+
+
+def test_calls_and_tokens_are_counted_per_stage(images, recipe):
+    made = planned(images, recipe, shard_size=4)
+    assert (made.items, made.images, made.shards) == (10, 10, 3)
+    assert stage(made, "gather").calls == 10
+    caption = stage(made, "caption")
+    assert (caption.calls, caption.remembered) == (20, 0)  # two aspects
+    assert caption.completion_tokens == 20 * 3 * 40
+    assert caption.prompt_tokens is None  # nobody knows how this one counts images
+    assert caption.cost is None
+    assert "not known" in caption.notes[0]
+    assert stage(made, "select").what == ""
+    assert made.seconds is None
+    assert made.cost is None
+
+
+def test_what_the_ledger_knows_is_not_counted_again(images, recipe, tmp_path):
+    out = tmp_path / "out"
+    done(images, recipe, out)
+    made = planned(images, recipe, out)
+    assert (stage(made, "caption").calls, stage(made, "caption").remembered) == (0, 20)
+    assert (stage(made, "gather").calls, stage(made, "gather").remembered) == (0, 10)
+    assert made.seconds == 0
+    add_images(images, range(10, 13))
+    made = planned(images, recipe, out, prices=Prices(1.0, 2.0))
+    assert (stage(made, "caption").calls, stage(made, "caption").remembered) == (6, 20)
+    assert stage(made, "gather").calls == 3
+    assert made.seconds is not None
+    assert made.seconds > 0  # at the rate of the run before
+    hotter = load_recipe(str(tmp_path / "mine.yaml"), {"caption.temperature": 0.5})
+    made = planned(images, hotter, out)
+    assert stage(made, "caption").calls == 26
+    assert stage(made, "gather").calls == 3
+    assert stage(planned(images, recipe, out, seed=1), "caption").calls == 26
+
+
+def test_planning_leaves_everything_as_it_is(images, recipe, tmp_path):
+    out = tmp_path / "out"
+    planned(images, recipe, out)
+    assert not out.exists()
+    done(images, recipe, out)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    add_images(images, range(10, 12))
+    planned(images, recipe, out)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_time_at_a_rate_that_is_given(images, recipe):
+    made = planned(images, recipe, rate=2.5)
+    assert made.seconds == pytest.approx(4.0)
+    assert "2.5 images a second" in made.rate_source
+
+
+def test_what_cannot_work_here_is_said_and_the_rest_is_planned(images, tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE + "  - fit: {budget: t5_512, tokenizer: no/such-model}\n")
+    made = planned(images, load_recipe(str(tmp_path / "mine.yaml")))
+    assert stage(made, "fit").problem
+    assert stage(made, "caption").calls == 20
+
+
+def test_records_without_a_usable_image_cost_nothing(tmp_path, recipe):
+    table = tmp_path / "table.jsonl"
+    table.write_text('{"key": "a", "text": "A dog"}\n{"key": "b", "text": "A cat", "url": "http://x/y.jpg"}\n')
+    made = planned(table, recipe)
+    assert (made.items, made.images) == (2, 0)
+    assert stage(made, "caption").calls == 0
+
+
+def test_disk_is_an_upper_bound(images, recipe, tmp_path):
+    made = planned(images, recipe)
+    done(images, recipe, tmp_path / "out")
+    parts = [p for name in ("captions", "ledger") for p in (tmp_path / "out" / name).iterdir()]
+    assert sum(p.stat().st_size for p in parts) < made.disk_bytes
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct", 6),  # 56 × 84 px in squares of 28
+        ("Qwen/Qwen3-VL-8B-Instruct", 6),  # 2 × 3 squares of 32, rounded
+        ("Salesforce/blip2-opt-2.7b", 32),
+        ("Salesforce/instructblip-vicuna-7b", 32),
+        ("llava-hf/llava-1.5-7b-hf", 576),
+        ("google/paligemma-3b-mix-448", 1024),
+        ("google/gemma-3-12b-it", 256),
+        ("microsoft/Florence-2-large", 577),
+    ],
+)
+def test_known_models_count_images_as_they_do(model, tokens):
+    known = image_tokens(model)
+    assert known is not None
+    assert known.of((56, 84)) == tokens
+
+
+def test_unknown_models_are_said_to_be_unknown():
+    assert image_tokens("some/other-model") is None
+    assert ImageTokens(None, 28).of((1, 1)) == 1
