@@ -21,7 +21,7 @@ from recaption.core.errors import BackendError, RunFolderError, UserError
 from recaption.core.protocols import Busy, Closing, Executor, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
-from recaption.datasets.meter import SqliteMeter
+from recaption.datasets.meter import Budget, SqliteMeter
 from recaption.datasets.run_folder import FORMAT, Marker, RunFolder
 from recaption.datasets.survey import Survey, survey, with_survey
 from recaption.executors.local import LocalExecutor
@@ -59,6 +59,8 @@ class RunOptions:
     shard_size: int = 1000
     batch_size: int = 32
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    budget: Budget = Budget()
+    """The most that model calls may cost in this run folder, earlier runs included."""
     retry: bool = False
     """Do again what failed and may be retried; finished calls are not paid again."""
 
@@ -127,7 +129,7 @@ def run(
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
         open_until_done.callback(ledger.close)
-        meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite")
+        meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite", options.budget)
         open_until_done.callback(meter.close)
         summary = _Run(reader, recipe, stages, folder, options, ledger, meter, found, watch).all()
         folder.write_description({**about, "complete": True, **_counts(summary)})
