@@ -204,9 +204,13 @@ class Scorer(Protocol):
     """Judges texts against their record."""
 
     name: str
+    """Model and revision, for provenance and thresholds: `openai/clip-vit-base-patch32@3d74acf9, cosine`."""
     fingerprint: str
+    """Digest of all that decides the value beside text and image: weights, precision, what is stated."""
     higher_is_better: bool
     value_range: tuple[float | None, float | None]
+    sees_images: bool
+    """False: it judges the text alone, and no image is read for it."""
 
     def score(self, pairs: Sequence[tuple[Record, Caption]], images: Images) -> Sequence[Score]:
         """Return one score per pair, in order; a pair that cannot be judged has None and a reason."""

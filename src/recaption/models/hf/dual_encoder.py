@@ -44,6 +44,8 @@ _RANGES: Final[Mapping[Output, tuple[float | None, float | None]]] = {
 }
 _WITH_SIGMOID: Final = frozenset({"siglip", "siglip2"})
 _DECIMALS: Final = 6
+SMALL_BYTES: Final = 64 << 20
+"""Weights below this run in float32 when the format is `auto`: nothing is to be gained by less."""
 
 
 class DualEncoderOptions(StrictModel):
@@ -57,7 +59,7 @@ class DualEncoderOptions(StrictModel):
     prefix: str | None = None
     """Stands before every text; None: "A photo depicts " for `clipscore`, nothing for others."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto`: bfloat16 where the hardware multiplies it, else float32 (float16 on a GPU without)."""
+    """`auto`: bfloat16 where the hardware multiplies it, else float32 (float16 on a GPU). Small models: float32."""
     device: str = "auto"
     batch_size: int = Field(default=16, ge=1)
     """Images that go through the model together. More gain little on a processor; a GPU wants 64 and more."""
@@ -66,7 +68,6 @@ class DualEncoderOptions(StrictModel):
 class DualEncoderScorer:
     """Scores how well a text fits its image. Each image is encoded once for all its texts, each text once for all."""
 
-    name = "clip"
     version = "1"
     higher_is_better = True
     sees_images = True
@@ -86,6 +87,11 @@ class DualEncoderScorer:
         self.value_range = _RANGES[params.output]
         default = CLIPSCORE_PREFIX if params.output == "clipscore" else ""
         self._prefix = default if params.prefix is None else params.prefix
+
+    @cached_property
+    def name(self) -> str:
+        """Model, revision, what is stated and in which precision. Raises UserError if the model is not here."""
+        return f"{self._files.name}, {self._options.output}, {self._placement.dtype_name}"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -193,7 +199,9 @@ class DualEncoderScorer:
             from recaption.models.hf.precision import placed
         except ImportError as error:
             raise MissingExtraError("scoring captions by a model", str(error.name), "hf") from error
-        return placed(self._options.device, self._options.dtype)
+        small = self._files.weight_bytes < SMALL_BYTES
+        dtype = "float32" if self._options.dtype == "auto" and small else self._options.dtype
+        return placed(self._options.device, dtype)
 
     @cached_property
     def _engine(self) -> DualEncoder:
@@ -207,8 +215,6 @@ class DualEncoderScorer:
 
 class EmbeddedDualEncoder(DualEncoderScorer):
     """The dual encoder that ships with the package. It knows the demo world and nothing else."""
-
-    name = "embedded"
 
     class Params(DualEncoderOptions):
         """How the shipped model is run."""

@@ -51,6 +51,11 @@ class ModelFiles:
         return self.commit or _folder_digest(self.folder)
 
     @property
+    def weight_bytes(self) -> int:
+        """Size of the weights on disk."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+
+    @property
     def name(self) -> str:
         """For provenance: `openai/clip-vit-base-patch32@3d74acf9`. A folder goes by its last part alone."""
         short = self.model if self.commit else self.folder.name
