@@ -42,7 +42,7 @@ RECIPE = """\
 name: captioning
 stages:
   - caption: {max_tokens: 64, aspects: [brief]}
-  - select: {}
+  - select: {prefer: [{origin: model}]}
 """
 
 

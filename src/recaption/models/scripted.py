@@ -288,7 +288,8 @@ def _generation(said: _Said, asked: _Asked, digest: str, prompt_tokens: int) -> 
     kept = tokens[: asked.max_tokens]
     return Generation(
         text="".join(kept) if len(kept) < len(tokens) else said.text,
-        finish_reason="length" if len(kept) < len(tokens) else said.finish_reason,
+        # A model that has written as many as it may cannot say whether it was done.
+        finish_reason="length" if len(kept) == asked.max_tokens else said.finish_reason,
         prompt_tokens=prompt_tokens,
         completion_tokens=len(kept),
         logprobs=_logprobs(kept, digest, asked.prompt),

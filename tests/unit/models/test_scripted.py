@@ -117,8 +117,7 @@ def test_tokens_are_counted_cut_and_priced(behaviour, max_tokens):
             continue
         assert answer.completion_tokens == len(answer.logprobs) <= max_tokens
         assert all(-3 < p < 0 for p in answer.logprobs)
-        if answer.finish_reason == "length":
-            assert answer.completion_tokens == max_tokens
+        assert (answer.finish_reason == "length") == (answer.completion_tokens == max_tokens)
         assert answer.prompt_tokens == 3
 
 
