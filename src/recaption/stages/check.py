@@ -37,6 +37,7 @@ _MOST_METADATA: Final = 40
 _LONGEST_METADATA: Final = 1_000
 _PROMPT_ID: Final = re.compile(r"(\w+)/(en|zh)@\d+")
 _SHOWN_REPLY: Final = 300
+_MOST_MENDINGS: Final = 4
 
 
 class Check:
@@ -112,17 +113,19 @@ class Check:
             return record
         beside = _beside(record, self._params.origins)
         seen = tuple(e.label for e in record.evidence if e.kind == "text")
-        known = {caption.id for caption in record.captions}
         captions: list[Caption] = []
-        children: list[Caption] = []
+        mended_: list[Caption] = []
         for caption in record.captions:
-            if not self._concerns(caption):
-                captions.append(caption)
-                continue
-            looked, child = self._caption(caption, self._about(caption, beside, seen))
-            captions.append(looked)
-            if child is not None and child.id not in known:  # two answers may be one once they are mended
-                known.add(child.id)
+            if self._concerns(caption):
+                caption, child = self._caption(caption, self._about(caption, beside, seen))
+                mended_ += [child] if child is not None else []
+            captions.append(caption)
+        # Two answers may be one once they are mended, and a mended one may be what another said at once.
+        known = {(caption.aspect, caption.text) for caption in captions if caption.kept}
+        children: list[Caption] = []
+        for child in mended_:
+            if (child.aspect, child.text) not in known:
+                known.add((child.aspect, child.text))
                 children.append(child)
         after = (*captions, *children)
         return record if after == record.captions else replace(record, captions=after)
@@ -148,17 +151,25 @@ class Check:
     def _caption(self, caption: Caption, about: About) -> tuple[Caption, Caption | None]:
         """Return the caption with its flags, and the mended one that takes its place, if there is one."""
         found = self._found(caption, about)
-        ruled_out = [finding for finding in found if self._policy[finding.name] == "drop"]
-        to_fix = [finding for finding in found if self._policy[finding.name] == "fix"]
-        if ruled_out or not to_fix:
+        ruled_out = any(self._policy[finding.name] == "drop" for finding in found)
+        if ruled_out or not self._to_fix(found):
             return _flagged(caption, found, kept=not ruled_out), None
-        text = mended(caption.text, to_fix)
-        if text is None or text == caption.text:
-            return _flagged(caption, found, kept=False), None
-        child = self._child(caption, text, [finding.name for finding in to_fix])
-        left = self._found(child, replace(about, finish_reason=None))
+        child, left, names = caption, found, list[str]()
+        for _ in range(_MOST_MENDINGS):  # behind a label an opener comes to light
+            to_fix = self._to_fix(left)
+            if not to_fix:
+                break
+            text = mended(child.text, to_fix)
+            if text is None or text == child.text:
+                break
+            names += [finding.name for finding in to_fix if finding.name not in names]
+            child = self._child(caption, text, names)
+            left = self._found(child, replace(about, finish_reason=None))
         whole = all(self._policy[finding.name] == "flag" for finding in left)
         return _flagged(caption, found, kept=False), _flagged(child, left, kept=True) if whole else None
+
+    def _to_fix(self, found: Iterable[Finding]) -> list[Finding]:
+        return [finding for finding in found if self._policy[finding.name] == "fix"]
 
     def _found(self, caption: Caption, about: About) -> list[Finding]:
         """Return what is not to be overlooked: what is found now, and what the stage that wrote it found."""

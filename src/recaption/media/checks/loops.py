@@ -72,6 +72,8 @@ def unlooped(text: str) -> str | None:
 def _tail_loop(tokens: Sequence[str]) -> tuple[int, int] | None:
     """Return (where it begins, its length) of the phrase that the end of a text says over and over."""
     size = len(tokens)
+    if not size:
+        return None
     last = tokens[-1]
     for unit in range(1, min(_LONGEST_UNIT, size // 2) + 1):
         if tokens[-1 - unit] != last:

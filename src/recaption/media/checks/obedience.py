@@ -16,12 +16,19 @@ from typing import Final
 from urllib.parse import unquote
 
 from recaption.media.checks.about import About, Finding
-from recaption.media.checks.patterns import pattern, words
+from recaption.media.checks.patterns import load, pattern, words
 from recaption.media.checks.reading import CJK, Reading
 
 __all__ = ["Instruction", "instruction_in", "obedience"]
 
-_MARKS: Final = pattern("obedience", "marks", "marks_other")
+_MARKS: Final = pattern("obedience", "marks", "marks_latin")
+_SCRIPT_MARKS: Final = pattern("obedience", "marks_script")
+_TRIGGERS: Final = words("obedience", "triggers")
+_TRIGGER_CHARACTERS: Final = frozenset(load("obedience")["trigger_characters"])
+_TRIGGER_LETTERS: Final = 5
+_OTHER_SCRIPT: Final = re.compile("[\u0370-\u1fff\u2e80-\uffff]")
+_ODD: Final = re.compile(r"[^\W\d_][0-9@$!|]+[^\W\d_]|\w{20}|(?:(?<!\w)\w[^\w]{1,2}){5}")
+"""Digits for letters, words run together, letters spelled out: worth reading without blanks."""
 _SQUEEZED: Final = pattern("obedience", "marks_squeezed")
 _COMMON: Final = words("obedience", "common")
 _COMMON_ZH: Final = words("obedience", "common_zh")
@@ -31,12 +38,15 @@ _SPELLED: Final = re.compile(r"(?<!\w)(?:\w[ .\-_*+|/·,]{1,2}){4,}\w(?!\w)")
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{16,2000}={0,2}")
 _HEX: Final = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[ :]?){12,1000}(?![0-9A-Fa-f])")
+_STOP: Final = re.compile(r"[.!?;]\s|[\n。！？]")
+_WORD: Final = re.compile(r"[^\W_]+")
 _TOKEN: Final = re.compile(rf"[^\W_{CJK}]+|[{CJK}]+")
 _CODED: Final = re.compile(
     r"(?=\w*\d)(?=\w*[^\W\d])\w{4,}|(?<![^\W_])[A-Z]{2,}[_-][A-Z0-9_-]{2,}|\b[A-Z]{5,}\b"
 )
 """A word that is nothing but a mark: letters with digits, or capitals."""
 _TAG_BLOCK: Final = {0xE0000 + point: chr(point) for point in range(0x20, 0x7F)}
+_TAG_RUN: Final = re.compile("[\U000e0020-\U000e007e]{4,}")
 _LOOKALIKES: Final = str.maketrans(
     "авекмнорстухіјѕԁһӏԛԝүгαβεζηικμνορτυχωγıɡℓ", "abekmhopctyxijsdhlqwyrabezhikmvoptuxwyigl"
 )
@@ -99,19 +109,37 @@ def instruction_in(texts: tuple[str, ...]) -> Instruction | None:
         if text is joined and told:
             break
         for variant in _variants(text):
-            if found := _MARKS.search(variant):
+            if (found := _mark(variant)) is not None:
                 told.append(found[0].strip())
-                words_ |= _telling(variant[found.start() :])
+                words_ |= _telling(variant[_sentence_start(variant, found.start()) :])
+        if _ODD.search(text) is None:
+            continue
         letters = _squeeze(text)
-        if not told and (found := _SQUEEZED.search(letters)):
+        found = _SQUEEZED.search(letters)
+        if found is not None:
             told.append(found[0])
-            squeezed = letters
             words_ |= _telling(_fold(text))
+        if found is not None or told:
+            squeezed += letters
     if not told:
         return None
     for text in bounded:
         words_ |= {part for code in _CODED.findall(text) for part in _telling(_fold(code))}
     return Instruction(told[0], frozenset(words_), squeezed)
+
+
+def _mark(text: str) -> re.Match[str] | None:
+    """Return the first mark of an instruction in a folded text."""
+    begins = {word[:_TRIGGER_LETTERS] for word in _WORD.findall(text)}
+    if not (begins.isdisjoint(_TRIGGERS) and _TRIGGER_CHARACTERS.isdisjoint(text)):
+        found = _MARKS.search(text)
+        if found is not None:
+            return found
+    return _SCRIPT_MARKS.search(text) if _OTHER_SCRIPT.search(text) else None
+
+
+def _sentence_start(text: str, place: int) -> int:
+    return max((found.end() for found in _STOP.finditer(text, 0, place)), default=0)
 
 
 def _variants(text: str) -> list[str]:
@@ -123,6 +151,8 @@ def _variants(text: str) -> list[str]:
         found.append(bare.translate(_LOOKALIKES))
         plain = "".join(c for c in unicodedata.normalize("NFD", bare) if not unicodedata.combining(c))
         found.append(plain)
+    if not text.isascii():
+        found.extend(run.translate(_TAG_BLOCK).lower() for run in _TAG_RUN.findall(text))
     if _SPELLED.search(bare):
         found.append(_SPELLED.sub(lambda m: _NOT_LETTERS.sub("", m[0]), bare))
     found.extend(_fold(decoded) for decoded in _decoded(text))

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 __all__ = ["any_of", "lines", "load", "pattern", "words"]
+
+_EDGE: Final = r"\b"
 
 
 @cache
@@ -30,10 +32,26 @@ def any_of(patterns: Iterable[str]) -> str:
 
 
 @cache
-def pattern(name: str, *sections: str, before: str = "", after: str = "") -> re.Pattern[str]:
-    """Return sections that hold one regular expression per line as one, between `before` and `after`."""
-    found = any_of(line for section in sections for line in lines(load(name)[section]))
-    return re.compile(f"{before}{found}{after}", re.IGNORECASE)
+def pattern(name: str, *sections: str) -> re.Pattern[str]:
+    """Return sections that hold one regular expression per line as one. Case counts: search in lower case."""
+    all_lines = [line for section in sections for line in lines(load(name)[section])]
+    # Those that begin at the edge of a word are tried there alone, which is many times faster than letter by letter.
+    at_words = [line.removeprefix(_EDGE) for line in all_lines if _is_one_word_start(line)]
+    others = [line for line in all_lines if not _is_one_word_start(line)]
+    return re.compile("|".join([*([rf"\b(?=\w){any_of(at_words)}"] if at_words else []), *others]))
+
+
+def _is_one_word_start(line: str) -> bool:
+    """Return whether a pattern begins at the edge of a word in all its alternatives."""
+    if not line.startswith(_EDGE):
+        return False
+    depth = 0
+    plain = re.sub(r"\\.|\[[^\]]*\]", "", line)
+    for character in plain:
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            return False
+    return True
 
 
 @cache

@@ -16,7 +16,7 @@ _REFUSAL: Final = pattern("wording", "refusal")
 _REFUSAL_ZH: Final = pattern("wording", "refusal_zh")
 _META: Final = pattern("wording", "meta")
 _META_ZH: Final = pattern("wording", "meta_zh")
-_META_ANYWHERE: Final = re.compile(_DATA["meta_anywhere"], re.IGNORECASE)
+_META_ANYWHERE: Final = re.compile(_DATA["meta_anywhere"])
 _LEAK: Final = pattern("wording", "leak")
 _LEAK_ZH: Final = pattern("wording", "leak_zh")
 _HEDGE: Final = pattern("wording", "hedge")
@@ -48,7 +48,7 @@ def wording(reading: Reading, about: About) -> Iterator[Finding]:
     """Yield `refusal`, `meta`, `leak`, `opener`, `label`, `hedge` and `link`."""
     if about.finish_reason == "refusal":
         yield Finding("refusal", "the service refused")
-    plain = reading.plain
+    plain = reading.plain.lower()
     for name, english, chinese in (
         ("refusal", _REFUSAL, _REFUSAL_ZH),
         ("meta", _META, _META_ZH),
@@ -98,7 +98,7 @@ def _may_have_label(reading: Reading) -> bool:
 def _foreign_link(reading: Reading, about: About) -> re.Match[str] | None:
     """Return an address that the picture does not show; a quoted one stands in the words read there."""
     seen = None
-    for found in _LINK.finditer(reading.text):
+    for found in _LINK.finditer(reading.text.lower()):
         if seen is None:
             seen = " ".join(about.seen_texts).lower()
         quoted = any(start <= found.start() and found.end() <= end for start, end in reading.quotes)

@@ -19,7 +19,8 @@ _ROLE: Final = re.compile(
     r"|\A\s*(?:USER|User|ASSISTANT|Assistant|Human|SYSTEM|System) ?:",
 )
 _LEADING: Final = re.compile(rf"\A\s*(?:{_ROLE.pattern})\s*(?:assistant\s*\n)?", re.MULTILINE)
-_ASSISTANT: Final = re.compile(r"(?:ASSISTANT|Assistant|###? ?Response|\[/INST\]) ?:?\s*")
+_ASKING: Final = re.compile(r"\s*(?:#{2,4} ?)?(?:USER|User|Human|HUMAN|SYSTEM|System|Instruction|\[INST\]) ?:?")
+_ANSWERING: Final = re.compile(r"(?:\b(?:ASSISTANT|Assistant) ?:|#{2,4} ?Response:?|\[/INST\])\s*")
 _FENCE: Final = re.compile(r"```+[ \t]*\w{0,12}[ \t]*\n?(.*?)\n?```+", re.DOTALL)
 _TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,20}(?:\s[^<>\n]{0,200})?/?>|<!--.{0,400}?-->")
 _BOLD: Final = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,400}?)(?<=\S)\1")
@@ -74,7 +75,9 @@ def _wrapper(text: str) -> str | None:
 
 
 def without_roles(text: str) -> str:
-    """Return what the model said in its own turn: after the last `Assistant:` at the head, up to the next turn."""
+    """Return what the model said in its own turn: up to the next one, and after a question in front."""
+    if _ASKING.match(text) and (answers := list(_ANSWERING.finditer(text))):
+        text = text[answers[-1].end() :]
     while found := _LEADING.match(text):
         text = text[found.end() :]
     turn = _ROLE.search(text)
