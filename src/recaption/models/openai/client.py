@@ -77,6 +77,18 @@ class _Asked:
 _Job: TypeAlias = Job[_Asked]
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """One call under way."""
+
+    job: _Job
+    kind: tuple[int, int]
+    """What its duration depends on: tokens at most, and draws."""
+    sent_at: float
+    lost_before: int
+    given_up: bool = False
+
+
 class Client:
     """Everything open for one generator. Safe in several threads."""
 
@@ -125,7 +137,8 @@ class Client:
         self._broke: tuple[Meter, BudgetError] | None = None
         self._hopeless = 0
         self._usual: tuple[float, float] | None = None
-        self._tasks: dict[asyncio.Task[None], _Job] = {}
+        self._tasks: dict[asyncio.Task[None], _Attempt] = {}
+        self._sweeping = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._numbers = itertools.count(1)
@@ -292,13 +305,29 @@ class Client:
                 self._fail(error)
                 break
             ticket = self._schedule.sent(job, endpoint, now)
-            task = self._loop.create_task(self._attempt(job, endpoint, ticket, most))
-            self._tasks[task] = job
+            kind = (job.owner.request.sampling.max_tokens, len(job.draws))
+            attempt = _Attempt(job, kind, ticket.sent_at, job.faults["hang"])
+            task = self._loop.create_task(self._attempt(attempt, endpoint, ticket, most))
+            self._tasks[task] = attempt
             task.add_done_callback(self._over)
         if self._broke is not None and not self._tasks:
             self._stop_for_budget(*self._broke)
         self._signal_room()
         self._set_timer()
+        if self._tasks and not self._sweeping:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Give up calls that take too long, by what is known now: more than when they were sent."""
+        now = time.monotonic()
+        for task, attempt in self._tasks.items():
+            limit = self._patience.limit_s(attempt.kind, attempt.lost_before)
+            if now - attempt.sent_at > limit and not attempt.given_up:
+                attempt.given_up = True
+                task.cancel()
+        self._sweeping = bool(self._tasks)
+        if self._sweeping:
+            self._loop.call_later(self._params.hang_s / 4, self._sweep)
 
     def _split(self, job: _Job) -> None:
         for draw in job.draws:
@@ -314,16 +343,21 @@ class Client:
             self._tell_all(self._failure)
         self._pump()
 
-    async def _attempt(self, job: _Job, endpoint: Endpoint, ticket: Ticket, most: Usage) -> None:
+    async def _attempt(self, attempt: _Attempt, endpoint: Endpoint, ticket: Ticket, most: Usage) -> None:
+        job, kind = attempt.job, attempt.kind
         asked = job.owner
         request_id = f"{REQUEST_ID_PREFIX}{self._session_id}-{asked.number}-{job.attempts}"
-        kind = (asked.request.sampling.max_tokens, len(job.draws))
-        limit = self._patience.limit_s(kind, job.faults["hang"])
         parts = asked.body.parts(job.draws, max(0, job.faults["useless"] - 1))
         got: Reply | Lost | None = None
         used = most
         try:
-            got = await self._transport.post(endpoint.url + self._params.path, parts, request_id, limit)
+            got = await self._transport.post(
+                endpoint.url + self._params.path, parts, request_id, self._params.timeout_s
+            )
+        except asyncio.CancelledError:
+            if not attempt.given_up:
+                raise
+            got = Lost("hang", f"no answer within {time.monotonic() - ticket.sent_at:.1f} s")
         finally:
             now = time.monotonic()
             verdict = self._verdict(got, job, endpoint, request_id)
@@ -559,8 +593,8 @@ class Client:
         while self._inbox:
             self._schedule.add(self._inbox.popleft())
         self._schedule.remove(lambda job: job.owner.call is call)
-        for task, job in list(self._tasks.items()):
-            if job.owner.call is call:
+        for task, attempt in list(self._tasks.items()):
+            if attempt.job.owner.call is call:
                 task.cancel()
 
     def _server_is(self, up: bool, failure: str | None) -> None:

@@ -8,8 +8,9 @@ from typing import Final
 
 __all__ = ["Patience"]
 
-_TIMES_THE_SLOWEST: Final = 5.0
-_ENOUGH: Final = 32
+_TIMES_THE_SLOWEST: Final = ((32, 5.0), (8, 20.0))
+"""So many answers seen, so many times the slowest of them."""
+_TIMES_FOR_OTHER_KINDS: Final = 4.0
 _REMEMBERED: Final = 128
 
 
@@ -32,12 +33,16 @@ class Patience:
         """
         learned = self._limits.get(kind)
         if learned is None:
-            return self._ceiling_s
-        return min(self._ceiling_s, max(self._floor_s, learned) * 2.0**lost_before)
+            if not self._limits:
+                return self._ceiling_s
+            learned = max(self._limits.values()) * _TIMES_FOR_OTHER_KINDS
+        return min(self._ceiling_s, max(self._floor_s, learned) * 2.0 ** min(lost_before, 30))
 
     def saw(self, kind: Hashable, seconds: float) -> None:
         """Learn from an answer that came."""
         seen = self._seen.setdefault(kind, deque(maxlen=_REMEMBERED))
         seen.append(seconds)
-        if len(seen) >= _ENOUGH:
-            self._limits[kind] = max(seen) * _TIMES_THE_SLOWEST
+        for enough, times in _TIMES_THE_SLOWEST:
+            if len(seen) >= enough:
+                self._limits[kind] = max(seen) * times
+                return
