@@ -131,9 +131,8 @@ def test_a_whole_run_at_30_percent_faults_ends_with_every_caption(tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     with serving(Plan.mixed(0.3, seed=5, latency_s=0.005)) as (server, url):
         settings = {"backoff_s": 0.02, "hang_s": 0.25, "timeout_s": 1.0}
-        done = finish(
-            command(tmp_path / "pictures", tmp_path / "out", url + "/v1", tmp_path / "recipe.yaml", **settings)
-        )
+        recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
+        done = finish(command(tmp_path / "pictures", out, url + "/v1", recipe, **settings))
         calls = list(server.calls)
     assert done.code == 0, done.said
     found = captioned(out, tmp_path / "pictures")
