@@ -25,6 +25,7 @@ from PIL import Image
 from recaption.datasets.run_folder import RunFolder
 
 __all__ = [
+    "RECIPE",
     "Captioned",
     "Finished",
     "captioned",
@@ -33,6 +34,7 @@ __all__ = [
     "jpeg",
     "make_pictures",
     "median",
+    "photo",
     "start",
 ]
 
