@@ -72,6 +72,16 @@ PriceIn = Annotated[float | None, typer.Option("--price-in", min=0.0, help="Pric
 PriceOut = Annotated[
     float | None, typer.Option("--price-out", min=0.0, help="Price of a million tokens written.")
 ]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option("--max-requests", min=0, help="Stop before more requests in all, earlier runs included."),
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=0, help="The same in tokens, prompts and answers together.")
+]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", min=0.0, help="The same in money, at the prices given.")
+]
 Rate = Annotated[float | None, typer.Option("--rate", min=1e-6, help="Images a second, to foretell the time.")]
 
 
@@ -145,10 +155,15 @@ def run(
         float, typer.Option(min=0.0, max=1.0, help="Share of failed records above which the exit code is 3.")
     ] = 0.1,
     show: Annotated[int, typer.Option(min=0, help="Print so many changed captions at the end.")] = 3,
+    max_requests: MaxRequests = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Caption a dataset. Run it again to go on, or after adding images or changing the recipe."""
-    loaded = _recipe(recipe, captioner, scorer, expert, set_)
+    loaded = _recipe(recipe, captioner, scorer, expert, set_, price_in, price_out)
     spec = _spec(source, format, table, key_column, caption_column, image_column, image_root, recursive, limit)
     if dry_run:
         problems = _plan(spec, loaded, out, shard_size=shard_size, seed=seed)
@@ -156,7 +171,18 @@ def run(
         if problems:
             raise UserError("this recipe cannot run here yet, see above")
         return
-    summary = _run(spec, loaded, out, seed=seed, workers=workers, batch_size=batch_size, shard_size=shard_size)
+    from recaption.runs.models_named import budget_of
+
+    summary = _run(
+        spec,
+        loaded,
+        out,
+        seed=seed,
+        workers=workers,
+        batch_size=batch_size,
+        shard_size=shard_size,
+        budget=budget_of(loaded, max_requests, max_tokens, max_cost),
+    )
     _finish(summary, out, show, max_failed)
 
 
@@ -205,10 +231,14 @@ def retry(
     out: OutFolder,
     workers: Annotated[int | None, typer.Option(min=1, help="Batches in flight.")] = None,
     max_failed: Annotated[float, typer.Option(min=0.0, max=1.0, help="See `run`.")] = 0.1,
+    max_requests: MaxRequests = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Do again what failed and may be retried; finished calls are not paid again."""
     from recaption.datasets.run_folder import RunFolder
     from recaption.recipes.recipe import load_recipe
+    from recaption.runs.models_named import budget_of
 
     folder = RunFolder(out)
     about = folder.describe()
@@ -216,15 +246,17 @@ def retry(
         failed = sum(marker.failed for marker in folder.committed())
         typer.echo(f"nothing to retry: {failed:,} records failed, none of them for a passing reason")
         return
+    recipe = load_recipe(str(out / "recipe.yaml"))
     summary = _run(
         about["input"],
-        load_recipe(str(out / "recipe.yaml")),
+        recipe,
         out,
         seed=about["seed"],
         workers=workers,
         batch_size=32,
         shard_size=about["shard_size"],
         again=True,
+        budget=budget_of(recipe, max_requests, max_tokens, max_cost),
     )
     _finish(summary, out, 0, max_failed)
 
@@ -453,37 +485,19 @@ def _recipe(
     scorer: str | None,
     experts: list[str] | None,
     settings: list[str] | None,
+    price_in: float | None = None,
+    price_out: float | None = None,
 ) -> Recipe:
-    from recaption.recipes.recipe import load_recipe
+    from recaption.runs.models_named import recipe_with
 
-    overrides = _overrides(settings or [], experts or [])
-    if captioner is not None:
-        _require_stage(name, "caption", "--captioner")
-        overrides["caption.captioner"] = _model(captioner)
-    if scorer is not None:
-        _require_stage(name, "score", "--scorer")
-        overrides["score.scorers.image_text"] = _model(scorer)
-    return load_recipe(name, overrides)
-
-
-def _model(value: str) -> str:
-    """Return a model's name, a folder so that it still holds from elsewhere."""
-    name, equals, model = value.partition("=")
-    if equals and Path(model).is_dir():
-        return f"{name}={Path(model).absolute()}"
-    return str(Path(value).absolute()) if "/" in value and Path(value).is_dir() else value
-
-
-def _require_stage(recipe: str, stage: str, option: str) -> None:
-    """Raise UserError if a recipe has no such stage, naming those that have."""
-    from recaption.recipes.recipe import builtin_recipes, load_recipe
-
-    if any(spec.name == stage for spec in load_recipe(recipe).stages):
-        return
-    having = [n for n in builtin_recipes() if any(spec.name == stage for spec in load_recipe(n).stages)]
-    raise UserError(
-        f"{option}: the recipe {recipe!r} has no stage `{stage}`. "
-        f"Recipes that have one: {', '.join(having) or 'none'}."
+    prices = {"input_per_million": price_in, "output_per_million": price_out}
+    return recipe_with(
+        name,
+        _pairs(settings or []),
+        captioner=captioner,
+        scorer=scorer,
+        experts=experts or [],
+        prices={key: price for key, price in prices.items() if price is not None},
     )
 
 
@@ -493,14 +507,6 @@ def _absolute(source: str) -> str:
     if ":" in source and "/" not in prefix and not Path(source).exists() and prefix.isalpha():
         return source
     return str(Path(source).absolute())
-
-
-def _overrides(settings: list[str], experts: list[str]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for entry in experts:
-        name, _, model = entry.partition("=")
-        found[f"gather.experts.{name}"] = {"model": str(Path(model).absolute())} if model else {}
-    return {**found, **_pairs(settings)}
 
 
 def _pairs(settings: list[str]) -> dict[str, object]:

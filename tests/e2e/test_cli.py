@@ -441,3 +441,29 @@ def test_the_captioner_is_named_on_the_command_line(images, tmp_path):
     assert all(row["origin"] == "model" for row in rows(tmp_path / "out"))
     told = recaption("run", images, tmp_path / "two", "--recipe", recipe, "--captioner", "scriptd", code=2)
     assert "Did you mean 'scripted'" in told
+
+
+def test_a_budget_stops_the_run_where_it_can_go_on(images, tmp_path):
+    recipe, out = tmp_path / "mine.yaml", tmp_path / "out"
+    recipe.write_text(MODEL_RECIPE)
+    arguments = ["run", images, out, "--recipe", recipe, "--batch-size", "2", "--workers", "1"]
+    told = recaption(*arguments, "--max-requests", "4", code=2)
+    assert "the budget is spent: 4 of 4 requests" in told
+    assert "run the same command again to go on" in told
+    assert "the budget is spent" in recaption(*arguments, "--max-requests", "4", code=2)
+    told = recaption(*arguments, "--max-requests", "10")
+    assert "10 of 10" in told
+    assert "10 requests" in told  # what was spent in all, over three runs
+    assert "no captioner" in recaption("run", images, tmp_path / "two", "--max-requests", "4", code=2)
+    told = recaption("run", images, tmp_path / "two", "--recipe", "server", "--max-cost", "4", code=2)
+    assert "no price is known" in told
+
+
+def test_model_recipes_run_with_models_named_on_the_command_line(images, tmp_path):
+    arguments = ["--captioner", "scripted", "--scorer", "repetition", "--set", "caption.canary=false"]
+    told = recaption("run", images, tmp_path / "out", "--recipe", "hybrid", *arguments)
+    assert "10 of 10" in told
+    assert "model, dense" in told
+    told = recaption("explain", tmp_path / "out", "photo01")
+    assert "rank 1 of" in told
+    assert "flag not_selected" in told

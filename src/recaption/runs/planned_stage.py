@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from recaption.core.errors import RecaptionError
 from recaption.core.types import Record
+from recaption.models.openai.images import grid_for
+from recaption.models.openai.settings import ImageSettings, Price
 from recaption.prompts.library import prompt
-from recaption.recipes.backends import backend
+from recaption.recipes.backends import Backend, backend
 from recaption.recipes.recipe import StageSpec
 from recaption.runs.image_tokens import image_tokens
 
@@ -91,11 +93,14 @@ def planned(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | No
         return _writing(spec, amounts, prices, problem)
     scorers = getattr(spec.params, "scorers", None)
     if scorers:
+        total = amounts.items * amounts.texts * len(scorers)
+        old = round(total * amounts.known)
         return PlannedStage(
             name=spec.name,
             model=", ".join(_short(value) for value in scorers.values()),
             what="texts to score",
-            calls=amounts.items * amounts.texts * len(scorers),
+            calls=total - old,
+            remembered=old,
             problem=problem,
         )
     return PlannedStage(name=spec.name, problem=problem)
@@ -103,7 +108,11 @@ def planned(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | No
 
 def asks_the_ledger(spec: StageSpec) -> bool:
     """Return whether a stage makes calls that are remembered."""
-    return bool(getattr(spec.params, "experts", None)) or _captioner(spec) is not None
+    params = spec.params
+    return (
+        bool(getattr(params, "experts", None) or getattr(params, "scorers", None))
+        or _captioner(spec) is not None
+    )
 
 
 def texts_added(spec: StageSpec) -> int:
@@ -129,23 +138,21 @@ def most_bytes(stages: Sequence[StageSpec], items: int, images: int) -> int:
 def _writing(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | None) -> PlannedStage:
     params: Any = spec.params
     model = _short(params.captioner)
+    named = backend("generators", params.captioner, "caption.captioner")
     total = amounts.images * len(set(params.aspects))
     old = round(total * amounts.known)
     calls = total - old
-    words, grid = _prompt_tokens(params, amounts.records), image_tokens(model)
+    words, pictures = _words(params, named, amounts.records), _pictures(model, named, amounts.sizes)
     completion = calls * params.n * params.max_tokens
     prompts = None
     if not calls:
         prompts = 0
-    elif words is not None and grid is not None and amounts.sizes:
-        prompts = round(calls * (words + fmean(grid.of(size) for size in amounts.sizes)))
-    cost = None
-    if prompts is not None and prices.prompt is not None and prices.completion is not None:
-        cost = (prompts * prices.prompt + completion * prices.completion) / 1e6
+    elif words is not None and pictures is not None:
+        prompts = round(calls * (words + pictures))
     notes = []
     if prompts is None:
         said = "prompts of unknown length" if words is None else f"about {words:.0f} tokens of words a prompt"
-        notes.append(f"{said}; how {model} counts images is not known")
+        notes.append(f"{said}; how {model} counts images is not known" if pictures is None else said)
     if params.n > 1 and params.temperature > 0:
         notes.append(f"{params.n} texts a request, or a request each where the server gives one at a time")
     if params.retry.attempts:
@@ -158,19 +165,42 @@ def _writing(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | N
         remembered=old,
         prompt_tokens=prompts,
         completion_tokens=completion,
-        cost=cost,
+        cost=_cost(prompts, completion, prices, named),
         problem=problem,
         notes=tuple(notes),
     )
 
 
-def _prompt_tokens(params: Any, records: Sequence[Record]) -> float | None:
+def _cost(prompts: int | None, completion: int, prices: Prices, named: Backend) -> float | None:
+    """Return the cost at the prices given, or else at those in the recipe; None without either."""
+    price_in, price_out = prices.prompt, prices.completion
+    said = getattr(named.params, "price", None)
+    if isinstance(said, Price) and (said.input_per_million or said.output_per_million):
+        price_in = said.input_per_million if price_in is None else price_in
+        price_out = said.output_per_million if price_out is None else price_out
+    if prompts is None or price_in is None or price_out is None:
+        return None
+    return (prompts * price_in + completion * price_out) / 1e6
+
+
+def _pictures(model: str, named: Backend, sizes: Sequence[tuple[int, int]]) -> float | None:
+    """Return the tokens of a picture, on average over a sample; None where it is not known how the model counts."""
+    counted = image_tokens(model)
+    if counted is None or not sizes:
+        return None
+    image = getattr(named.params, "image", None)
+    if isinstance(image, ImageSettings):  # what goes over the network is shrunk first
+        sizes = [grid_for(model, image).target(*size) for size in sizes]
+    return fmean(counted.of(size) for size in sizes)
+
+
+def _words(params: Any, named: Backend, records: Sequence[Record]) -> float | None:
     """Return the tokens of a prompt's words, on average over aspects and records; None where it cannot be told."""
-    lengths = []
     try:
-        style = backend("generators", params.captioner, "caption.captioner").build().prompt_style
+        style = named.build().prompt_style
     except RecaptionError:
         style = "chat"  # the longest wordings
+    lengths = []
     for record in records[:PROMPTS]:
         data: Any = {"alt": [c.text for c in record.originals]} if "alt" in params.context else {}
         for aspect in dict.fromkeys(params.aspects):

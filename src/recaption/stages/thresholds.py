@@ -19,7 +19,8 @@ class Threshold(StrictModel):
     aspects: dict[str, float] = Field(default_factory=dict)
     """Aspect to its own value: short and long texts score differently."""
     scorer: str | None = None
-    """Name of the scorer it was set for, with or without `@revision`; scores by another one are refused."""
+    """Name of the scorer it was set for, or how that begins: `openai/clip-vit-base-patch32`, with or without what
+    follows behind `@`. Scores by another one are refused."""
 
     def of(self, aspect: str) -> float | None:
         """Return the value for an aspect."""
@@ -70,9 +71,10 @@ def scorer_of(caption: Caption, label: str) -> str | None:
 
 def _checked(caption: Caption, label: str, threshold: Threshold) -> str:
     by = scorer_of(caption, label)
-    if threshold.scorer is not None and threshold.scorer not in (by, (by or "").partition("@")[0]):
+    wanted = threshold.scorer
+    if wanted is not None and by != wanted and not (by or "").startswith((f"{wanted}@", f"{wanted},")):
         raise UserError(
-            f"select: the threshold of {label} was set for {threshold.scorer!r}, but the scores are by "
+            f"select: the threshold of {label} was set for {wanted!r}, but the scores are by "
             f"{by or 'a scorer without a name'}. Set one for it: every model has its own scale."
         )
     return f" ({by})" if by else ""

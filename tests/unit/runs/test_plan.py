@@ -12,6 +12,7 @@ from recaption.datasets.readers.options import ReaderOptions
 from recaption.datasets.run_folder import RunFolder
 from recaption.recipes.recipe import Recipe, load_recipe
 from recaption.runs.image_tokens import ImageTokens, image_tokens
+from recaption.runs.models_named import recipe_with
 from recaption.runs.plan import Plan, PlannedStage, Prices, plan
 from recaption.runs.run import RunOptions, run
 
@@ -156,3 +157,43 @@ def test_known_models_count_images_as_they_do(model, tokens):
 def test_unknown_models_are_said_to_be_unknown():
     assert image_tokens("some/other-model") is None
     assert ImageTokens(None, 28).of((1, 1)) == 1
+
+
+def test_a_paid_service_is_planned_with_tokens_and_cost(images):
+    recipe = load_recipe("server")  # nobody is asked, so nobody need be there
+    caption = stage(planned(images, recipe, prices=Prices(1.0, 10.0)), "caption")
+    assert caption.calls == 10
+    assert caption.completion_tokens == 10 * 256
+    assert caption.prompt_tokens is not None
+    per_prompt = caption.prompt_tokens / 10
+    assert 6 + 100 < per_prompt < 6 + 400  # the image's cells, and the wording with the original text in it
+    assert caption.cost == pytest.approx((caption.prompt_tokens * 1.0 + 2560 * 10.0) / 1e6)
+    priced = recipe_with("server", {}, prices={"input_per_million": 1.0, "output_per_million": 10.0})
+    made = planned(images, priced)
+    assert made.cost == pytest.approx(caption.cost)
+
+
+def test_pictures_are_counted_at_the_size_they_are_sent(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (4000, 3000), "red").save(tmp_path / "images" / "0.png")
+    full = load_recipe("server", {"images.max_side_px": None, "caption.context": []})
+    half = load_recipe("server", {"images.max_side_px": 512, "caption.context": []})
+    large = stage(planned(tmp_path / "images", full), "caption").prompt_tokens
+    small = stage(planned(tmp_path / "images", half), "caption").prompt_tokens
+    assert large is not None
+    assert small is not None
+    assert large < 1310720 / 32**2 + 400  # as the family's grid has it, not 4000 × 3000
+    assert large - small == pytest.approx((1310720 - 512 * 384) / 32**2, rel=0.05)
+
+
+def test_scores_that_are_remembered_are_not_counted_again(images, tmp_path):
+    text = RECIPE + "  - score: {scorers: {repetition: repetition}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    assert (
+        stage(planned(images, recipe), "score").calls == 10 * 8
+    )  # 6 candidates, the original and its cleaned form
+    done(images, recipe, tmp_path / "out")
+    made = planned(images, recipe, tmp_path / "out")
+    assert stage(made, "score").calls == 0
+    assert stage(made, "score").remembered == 80
