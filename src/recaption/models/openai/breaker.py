@@ -26,7 +26,9 @@ class Breaker:
         self.open_since: float | None = None
         self.failing_since: float | None = None
         """When the first of the present failures in a row was seen."""
-        self._allowed = limit
+        self._allowed = float(limit)
+        self._steady = float(limit)
+        """Up to so many the slots come back one per answer; above, one per round of answers."""
         self._next_probe = 0.0
         self._trips_after = max(_TRIPS_AT_LEAST_AFTER, min(_TRIPS_AFTER, limit))
 
@@ -34,7 +36,7 @@ class Breaker:
         """Return whether one more call may go out."""
         if self.open_since is not None:
             return now >= self._next_probe and under_way < self.limit
-        return under_way < max(1, self._allowed - self.failures)
+        return under_way < max(1.0, int(self._allowed) - self.failures)
 
     def wake_at(self) -> float | None:
         """Return when a probe is due; None while calls flow."""
@@ -49,9 +51,18 @@ class Breaker:
         """Count an answer, whatever it says: somebody is there."""
         if self.open_since is not None:
             self.open_since = None
-            self._allowed = min(self.limit, _FIRST_AFTER_OUTAGE)
-        self._allowed = min(self.limit, self._allowed + 1)
+            self._allowed, self._steady = min(self.limit, _FIRST_AFTER_OUTAGE), self.limit
+        step = 1.0 if self._allowed < self._steady else 1.0 / self._allowed
+        self._allowed = min(self.limit, self._allowed + step)
         self.failures, self.failing_since = 0, None
+
+    def slow_down(self) -> None:
+        """Halve the calls under way: the address has more than it wants, and does not say how many that is."""
+        self._allowed = self._steady = max(1.0, self._allowed / 2)
+
+    def full_speed(self) -> None:
+        """Take that back."""
+        self._allowed = self._steady = self.limit
 
     def failed(self, now: float) -> None:
         """Count a call that the address could not serve."""

@@ -92,6 +92,7 @@ class Endpoint:
             return
         if ticket.sent_at < self._closed_until:
             self._singles, self._closed_until = True, 0.0
+            self.breaker.full_speed()
         self._first_refused, self._refusals = None, 0
 
     def refused(self, now: float, ticket: Ticket, wait_s: float | None, backoff_s: float, cap_s: float) -> None:
@@ -104,10 +105,14 @@ class Endpoint:
         if self._first_refused is None:
             self._first_refused = ticket.sent_at
         self._refusals += 1
-        if self._singles and self._refusals < _RUN_OF_REFUSALS:
+        # Refusals come at once and answers take their time, so that many refusals may come before the first answer.
+        if self._singles and self._refusals < max(_RUN_OF_REFUSALS, self.limit // 2):
             return
-        if wait_s is None and now >= self._closed_until:
+        if now >= self._closed_until:
+            self._first_refused = ticket.sent_at
             self._closings += 1
+            if not self.pacing.known:
+                self.breaker.slow_down()
         wait = min(cap_s, backoff_s * 2.0 ** (self._closings - 1)) if wait_s is None else wait_s
         self._singles = False
         self._closed_until = max(self._closed_until, now + wait)

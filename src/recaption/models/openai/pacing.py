@@ -17,9 +17,9 @@ __all__ = ["Bucket", "Mark", "Pacing"]
 
 _PERIOD_S: Final = 60.0
 """Limits are per minute where the server does not say when they reset."""
-_MARGIN_SHARE, _MARGIN_MOST = 0.05, 1.0
-"""Left in the bucket, in calls: two of ours may reach the server closer together than they left."""
-_NEW_SHARE: Final = 0.3
+_MARGIN_SHARE, _MARGIN_CALLS = 0.05, 4.0
+"""Left in the bucket, as a share of it and at most in calls: calls overtake each other, and cost more than usual."""
+_NEW_SHARE: Final = 0.1
 """Weight of the last reply in a running mean."""
 
 
@@ -41,7 +41,7 @@ class Bucket:
         """Return the seconds until `cost` may be sent; 0 is now."""
         if self.limit is None:
             return 0.0
-        margin = min(_MARGIN_MOST * cost, _MARGIN_SHARE * self.limit)
+        margin = min(_MARGIN_CALLS * cost, _MARGIN_SHARE * self.limit)
         missing = min(cost + margin, self.limit) - self._level(now)
         if missing <= 1e-9:
             return 0.0
@@ -63,12 +63,13 @@ class Bucket:
         if reset_s is None:
             rate = limit / _PERIOD_S
         elif reset_s > 0 and used > 0:
-            rate = used / reset_s
+            # What is left is told in whole numbers, rounded down; too low a rate is made up for by the next header.
+            rate = max(used - 0.5, used / 2) / reset_s
         else:
             rate = self.rate or limit / _PERIOD_S
         self.rate = rate if self.limit != limit or self.rate <= 0 else _mixed(self.rate, rate)
         self.limit, self.learned = limit, mark
-        self.level, self.at = min(limit, left + self.rate * (now - sent_at)) - (self.sent - mark), now
+        self.level, self.at = min(limit, left + self.rate * (now - sent_at) - (self.sent - mark)), now
 
     def _level(self, now: float) -> float:
         if self.limit is None:
@@ -106,6 +107,11 @@ class Pacing:
             return Bucket(limit=limit, rate=per_minute / _PERIOD_S, level=limit, at=now)
 
         return cls(requests=bucket(rpm, 1), tokens=bucket(tpm, (tpm or 0) / 10), fixed=True)
+
+    @property
+    def known(self) -> bool:
+        """Whether the limits are known."""
+        return self.requests.limit is not None or self.tokens.limit is not None
 
     def wait(self, now: float, most_tokens: float) -> float:
         """Return the seconds until one more call may be sent; 0 is now."""
