@@ -41,6 +41,8 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
     "scorers": {
         "clip": "recaption.models.hf.dual_encoder:DualEncoderScorer",
         "embedded": "recaption.models.hf.dual_encoder:EmbeddedDualEncoder",
+        "itm": "recaption.models.hf.matching:MatchingScorer",
+        "perplexity": "recaption.models.hf.perplexity:PerplexityScorer",
         "repetition": "recaption.models.repetition:RepetitionScorer",
     },
     "generators": {

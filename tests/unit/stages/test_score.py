@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -14,6 +15,7 @@ from recaption.core.types import Score as Value
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import SqliteMeter
 from recaption.media.images import BatchImages
+from recaption.models.hf import scoring_loading
 from recaption.pipeline import Pipeline
 from recaption.recipes.recipe import load_recipe
 from recaption.stages.score import Score
@@ -234,8 +236,9 @@ def test_the_fingerprint_is_that_of_all_scorers() -> None:
 
 
 def test_two_labels_of_one_real_model_encode_each_image_once(
-    tmp_path: Path, ledger: SqliteLedger, meter: SqliteMeter
+    tmp_path: Path, ledger: SqliteLedger, meter: SqliteMeter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scoring_loading, "_engines", WeakValueDictionary())  # one that has seen nothing yet
     model = str(made("clip", tmp_path / "clip"))
     params = {
         "cosine": {"clip": {"model": model}},

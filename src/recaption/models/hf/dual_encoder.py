@@ -15,19 +15,23 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pydantic import Field
-
 from recaption.core.digests import digest_json
-from recaption.core.errors import ImageError, MissingExtraError, UserError
+from recaption.core.errors import ImageError, UserError
 from recaption.core.protocols import Images
 from recaption.core.types import Caption, Record, Score
 from recaption.media.sentences import sentence_spans
-from recaption.models.hf.identity import ModelFiles, find_model
-from recaption.recipes.strict import StrictModel
+from recaption.models.hf.scoring_model import (
+    DECIMALS,
+    EMPTY,
+    RunOptions,
+    ScoringModel,
+    ScoringParams,
+    with_libraries,
+    without_image,
+)
 
 if TYPE_CHECKING:
     from recaption.models.hf.dual_encoder_engine import DualEncoder, Vector
-    from recaption.models.hf.precision import Placement
     from recaption.models.hf.scoring_texts import Tokens
 
 __all__ = ["DualEncoderScorer", "EmbeddedDualEncoder"]
@@ -43,12 +47,9 @@ _RANGES: Final[Mapping[Output, tuple[float | None, float | None]]] = {
     "clipscore": (0.0, CLIPSCORE_WEIGHT),
 }
 _WITH_SIGMOID: Final = frozenset({"siglip", "siglip2"})
-_DECIMALS: Final = 6
-SMALL_BYTES: Final = 64 << 20
-"""Weights below this run in float32 when the format is `auto`: nothing is to be gained by less."""
 
 
-class DualEncoderOptions(StrictModel):
+class DualEncoderOptions(RunOptions):
     """What is stated, and how the model is run."""
 
     output: Output = "cosine"
@@ -58,11 +59,6 @@ class DualEncoderOptions(StrictModel):
     The mean is lower than the cosine of a short text as true, since each sentence tells less of the image."""
     prefix: str | None = None
     """Stands before every text; None: "A photo depicts " for `clipscore`, nothing for others."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto`: bfloat16 where the hardware multiplies it, else float32 (float16 on a GPU). Small models: float32."""
-    device: str = "auto"
-    batch_size: int = Field(default=16, ge=1)
-    """Images that go through the model together. More gain little on a processor; a GPU wants 64 and more."""
 
 
 class DualEncoderScorer:
@@ -72,18 +68,12 @@ class DualEncoderScorer:
     higher_is_better = True
     sees_images = True
 
-    class Params(DualEncoderOptions):
-        """Which model, and how it is run."""
-
-        model: str = Field(min_length=1)
-        """A folder, or a repository in the local Hugging Face cache: `openai/clip-vit-base-patch32`."""
-        revision: str | None = None
-        trust_remote_code: bool = False
-        """Run code that comes with the model. A repository then needs its full commit as `revision`."""
+    class Params(ScoringParams, DualEncoderOptions):
+        """Which model, what is stated, and how it is run."""
 
     def __init__(self, params: Params) -> None:
-        self._options: DualEncoderOptions = params
-        self._source = (params.model, params.revision, params.trust_remote_code)
+        self._options = params
+        self._model = ScoringModel(params)
         self.value_range = _RANGES[params.output]
         default = CLIPSCORE_PREFIX if params.output == "clipscore" else ""
         self._prefix = default if params.prefix is None else params.prefix
@@ -91,14 +81,19 @@ class DualEncoderScorer:
     @cached_property
     def name(self) -> str:
         """Model, revision, what is stated and in which precision. Raises UserError if the model is not here."""
-        return f"{self._files.name}, {self._options.output}, {self._placement.dtype_name}"
+        return self._model.name(self._options.output)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the model's files, its precision and what is stated. Raises UserError if it is not here."""
-        chosen = [self._options.output, self._options.long_text, self._prefix]
-        precision = self._placement.dtype_name
-        return digest_json(["dual_encoder", self.version, self._files.digest, precision, *chosen])
+        """Digest of the model's files, its precision and what is stated. Raises UserError if it cannot state it."""
+        options, kind = self._options, self._model.files.model_type
+        if options.output == "probability" and kind not in _WITH_SIGMOID:
+            raise UserError(
+                f"model {options.model}: a {kind} model gives no probability of one text alone (only SigLIP models "
+                "do). Set output: cosine or output: logit."
+            )
+        stated = [options.output, options.long_text, self._prefix]
+        return digest_json(["dual_encoder", self.version, *self._model.identity, *stated])
 
     def score(self, pairs: Sequence[tuple[Record, Caption]], images: Images) -> list[Score]:
         """Return one score per pair, in order.
@@ -115,13 +110,13 @@ class DualEncoderScorer:
         records: dict[str, Record] = {}
         for i, (record, caption) in enumerate(pairs):
             if not caption.text.strip():
-                scores[i] = Score(value=None, reason="the text is empty")
+                scores[i] = EMPTY
                 continue
             try:
                 keys[i] = f"{images.fingerprint}:{images.digest(record)}"
                 records.setdefault(keys[i], record)
             except ImageError as error:
-                scores[i] = _without_image(error)
+                scores[i] = without_image(error)
         vectors, errors = self._embedded(records, images) if records else ({}, {})
         scores |= {i: errors[key] for i, key in keys.items() if key in errors}
         judged = {i: key for i, key in keys.items() if key in vectors}
@@ -148,7 +143,7 @@ class DualEncoderScorer:
             try:
                 arrays.append((key, images.pixels(record).array))
             except ImageError as error:
-                errors[key] = _without_image(error)
+                errors[key] = without_image(error)
         return vectors | self._engine.images(arrays, self._options.batch_size), errors
 
     def _encoded(self, texts: Sequence[str]) -> list[list[tuple[Vector, Tokens]]]:
@@ -170,7 +165,7 @@ class DualEncoderScorer:
         unseen = sum(tokens.unseen for _, tokens in parts)
         if unseen:
             told.append(f"{unseen} of {sum(tokens.count for _, tokens in parts)} tokens unseen")
-        return Score(value=round(self._value(cosine), _DECIMALS), reason="; ".join(told) or None)
+        return Score(value=round(self._value(cosine), DECIMALS), reason="; ".join(told) or None)
 
     def _value(self, cosine: float) -> float:
         if self._options.output == "cosine":
@@ -183,34 +178,19 @@ class DualEncoderScorer:
         return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
 
     @cached_property
-    def _files(self) -> ModelFiles:
-        model, revision, trusted = self._source
-        files = find_model(model, revision, trust_remote_code=trusted)
-        if self._options.output == "probability" and files.model_type not in _WITH_SIGMOID:
-            raise UserError(
-                f"model {model}: a {files.model_type} model gives no probability of one text alone (only SigLIP "
-                "models do). Set output: cosine or output: logit."
-            )
-        return files
-
-    @cached_property
-    def _placement(self) -> Placement:
-        try:
-            from recaption.models.hf.precision import placed
-        except ImportError as error:
-            raise MissingExtraError("scoring captions by a model", str(error.name), "hf") from error
-        small = self._files.weight_bytes < SMALL_BYTES
-        dtype = "float32" if self._options.dtype == "auto" and small else self._options.dtype
-        return placed(self._options.device, dtype)
-
-    @cached_property
     def _engine(self) -> DualEncoder:
-        files, placement = self._files, self._placement
-        try:
+        _ = self.fingerprint  # says what cannot be stated, before anything is loaded
+        model = self._model
+
+        def load() -> DualEncoder:
             from recaption.models.hf.dual_encoder_engine import open_dual_encoder
-        except ImportError as error:
-            raise MissingExtraError("scoring captions by a model", str(error.name), "hf") from error
-        return open_dual_encoder(files, placement, trust_remote_code=self._source[2])
+
+            return open_dual_encoder(
+                model.files, model.placement, trust_remote_code=self._options.trust_remote_code
+            )
+
+        engine: DualEncoder = with_libraries(load)
+        return engine
 
 
 class EmbeddedDualEncoder(DualEncoderScorer):
@@ -222,10 +202,6 @@ class EmbeddedDualEncoder(DualEncoderScorer):
     def __init__(self, params: DualEncoderOptions) -> None:
         folder = Path(str(resources.files("recaption.models.embedded").joinpath("dual_encoder")))
         super().__init__(DualEncoderScorer.Params(model=str(folder), **params.model_dump()))
-
-
-def _without_image(error: ImageError) -> Score:
-    return Score(value=None, reason=f"image: {error}")
 
 
 def _sentences(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from recaption.core.errors import UserError
 from recaption.models.hf.identity import ModelFiles
 
-__all__ = ["TextEncoding", "Tokens", "text_limit"]
+__all__ = ["TextEncoding", "Tokens", "encodable", "text_limit"]
 
 MAX_TEXT_CHARS: Final = 20_000
 """A longer text is cut before its tokens are counted: a tokenizer's time may grow with the square of a word."""
@@ -59,7 +59,7 @@ class TextEncoding:
         """Return each text as the model reads it, in order."""
         if not texts:
             return []
-        fit = [_SURROGATE.sub("\ufffd", text[:MAX_TEXT_CHARS]) for text in texts]
+        fit = [encodable(text) for text in texts]
         rows = self._tokenizer(
             fit,
             add_special_tokens=True,
@@ -95,13 +95,24 @@ class TextEncoding:
         return {name: made[name].to(device) for name in self._names if name in made}
 
 
-def text_limit(files: ModelFiles, tokenizer: Any, text_config: Any) -> int:
-    """Return how many tokens the model reads, special tokens included."""
+def encodable(text: str) -> str:
+    """Return a text that any tokenizer takes, in bounded time: lone surrogates replaced, cut where it is huge."""
+    return _SURROGATE.sub("\ufffd", text[:MAX_TEXT_CHARS])
+
+
+def text_limit(files: ModelFiles, tokenizer: Any, text_config: Any, most: int | None = None) -> int:
+    """Return how many tokens the model reads, special tokens included; `most` if it is more or nobody says.
+
+    Raises:
+        UserError: Nobody says.
+    """
     places = getattr(text_config, "max_position_embeddings", None)
     if places is not None and str(getattr(text_config, "model_type", "")).startswith(_OFFSET_FAMILIES):
         places -= (getattr(text_config, "pad_token_id", None) or 0) + 1
     told = tokenizer.model_max_length  # absurdly large where the files do not say
-    known = [n for n in (places, told, _TRAINED_LENGTH.get(files.model_type)) if n is not None and n < 1 << 24]
+    known = [
+        n for n in (places, told, _TRAINED_LENGTH.get(files.model_type), most) if n is not None and n < 1 << 24
+    ]
     if not known:
         raise UserError(
             f"model {files.model}: neither its config nor its tokenizer says how many tokens it reads. Set "

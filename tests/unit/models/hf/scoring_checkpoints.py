@@ -54,6 +54,8 @@ TINY: dict[str, Any] = {
     "num_attention_heads": 4,
 }
 SIDE = 32
+STRENGTHS = {"itm_head": 8, "crossattention": 8, "attention.self": 12, "patch_embedding": 8, "embed": 4}
+"""What weights are multiplied by, by a part of their name; others by 2."""
 
 
 def tokenizer(limit: int, *, ends: bool = True, **more: Any) -> PreTrainedTokenizerFast:
@@ -98,7 +100,7 @@ def _saved(folder: Path, model: Any, text: PreTrainedTokenizerFast, images: Any 
         for name, weights in model.named_parameters():
             # The usual start is so close to zero that neither image nor text changes what comes out.
             if weights.dim() > 1:
-                weights.mul_(4 if "embed" in name else 2)
+                weights.mul_(next((factor for part, factor in STRENGTHS.items() if part in name), 2))
             elif name in ("logit_scale", "logit_bias"):
                 weights.fill_(1.5 if name == "logit_scale" else -2.5)
     model.eval().save_pretrained(folder)
@@ -199,7 +201,7 @@ def vision_text(folder: Path) -> Path:
 def blip_itm(folder: Path) -> Path:
     config = BlipConfig(
         text_config=_vocabulary(max_position_embeddings=32, encoder_hidden_size=32, sep_token_id=2),
-        vision_config=_vision(),
+        vision_config=_vision(initializer_range=0.1),
         image_text_hidden_size=16,
     )
     images = BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
@@ -208,7 +210,7 @@ def blip_itm(folder: Path) -> Path:
 
 def blip2_itm(folder: Path, *, image_token: bool = True) -> Path:
     config = Blip2Config(
-        vision_config=_vision(qkv_bias=True),
+        vision_config=_vision(qkv_bias=True, initializer_range=0.1),
         qformer_config=_vocabulary(
             max_position_embeddings=32,
             encoder_hidden_size=32,

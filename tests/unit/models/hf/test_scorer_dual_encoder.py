@@ -117,7 +117,7 @@ def test_a_score_depends_neither_on_its_batch_nor_on_the_order(
 def _fresh(folder: Path, **options: Any) -> DualEncoderScorer:
     """A scorer whose engine remembers nothing from before."""
     judge = scorer(folder, **options)
-    judge.__dict__["_engine"] = DualEncoder(judge._files, judge._placement, trust_remote_code=False)
+    judge.__dict__["_engine"] = DualEncoder(judge._model.files, judge._model.placement, trust_remote_code=False)
     return judge
 
 
