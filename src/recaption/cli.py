@@ -337,14 +337,20 @@ def doctor(
 ) -> None:
     """Say what is installed, what is missing, and how to get it."""
     from recaption import console
+    from recaption.core.registry import known_names
     from recaption.recipes.recipe import load_recipe
-    from recaption.runs.doctor import check_libraries, check_parts
+    from recaption.runs.doctor import check_hardware, check_libraries, check_models, check_parts
 
     rows = [
         (lib.name, lib.version or "not installed", lib.serves, "" if lib.version else lib.install)
         for lib in check_libraries()
     ]
     console.show_table(("library", "version", "serves", "how to get it"), rows)
+    models = [(m.name, m.state, m.serves, m.install) for m in check_models()]
+    console.show_table(("model", "what is here", "serves", "how to get it"), models)
+    for kind in ("generators", "scorers"):
+        console.out.print(f"{kind}: {console.safe(', '.join(known_names(kind)))}")
+    console.out.print(console.safe(check_hardware()))
     findings = check_parts()
     for finding in findings:
         console.out.print(console.safe(f"{finding.kind} {finding.name}: {finding.problem}"))

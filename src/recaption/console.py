@@ -183,7 +183,7 @@ def show_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
         justify: JustifyMethod = "right" if right_align_last and i == len(header) - 1 else "left"
-        whole = name in ("key", "library")  # names that are no use in two parts
+        whole = name in ("key", "library", "model")  # names that are no use in two parts
         overflow: OverflowMethod = "ellipsis" if whole else "fold"
         table.add_column(name, justify=justify, overflow=overflow, no_wrap=whole)
     for row in rows:

@@ -375,6 +375,24 @@ def test_doctor_names_every_library():
     assert "recipe rules: ready" in printed
 
 
+def test_doctor_says_which_models_are_here_and_how_to_get_the_rest(tmp_path, monkeypatch):
+    snapshot = tmp_path / "hub" / "models--acme--tiny" / "snapshots" / ("a1" * 20)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text('{"model_type": "blip-2"}')
+    (snapshot / "model.safetensors").write_bytes(bytes(2_500_000))
+    refs = tmp_path / "hub" / "models--acme--tiny" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("a1" * 20)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    printed = recaption("doctor")
+    assert "blip-2, 2.5 MB, a1a1a1a1" in printed
+    assert "hf download Salesforce/blip2-opt-2.7b" in printed
+    assert "embedded dual_encoder" in printed
+    assert "models run on " in printed
+    told = recaption("doctor", "--recipe", "blip2", code=2)
+    assert "hf download Salesforce/blip2-opt-2.7b" in told
+
+
 def test_version():
     assert recaption("--version").startswith("recaption ")
 
