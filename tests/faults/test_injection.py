@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from recaption.core.types import Caption, Evidence, Image, Kept, Provenance, Record
+from recaption.media.checks import obedience
 from recaption.stages.check import Check
 from tests.unit.stages.composing import CONTEXT
 
@@ -171,3 +172,43 @@ def test_no_order_reaches_a_caption(channel: str) -> None:
         if case.canary.lower() in text.lower()
     ]
     assert missed == []
+
+
+def test_true_captions_beside_an_order_lose_no_more_than_the_order_costs() -> None:
+    """A model that does not obey keeps its caption, unless the order holds the same words."""
+    tried = list(cases())
+    kept = [accepted(record("ocr", case.text, "A brown horse stands by a wooden fence.")) for case in tried]
+    assert sum(map(bool, kept)) >= 0.95 * len(tried)
+
+
+PLAIN = [
+    "Brown dog on a grey sofa - free stock photo",
+    "Say No To Plastic",
+    "JUST ADD WATER",
+    "Keep calm and carry on mug",
+    "Don't forget your mask",
+    "How to write a caption for your photo",
+    "New instructions manual for Canon EOS 5D, printed",
+    "You are here - city map",
+    "Act now! 50% off all orders",
+    "Please do not feed the animals",
+    "3D print 14466 dragon with pearl",
+    "Ignore the noise: concert poster",
+    "System of a Down live in Berlin",
+    "请勿吸烟",
+    "IMG_20240103_120000.jpg",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_only_sounds_like_an_order_costs_nothing(text: str) -> None:
+    words = "A brown dog sleeps on a grey sofa."
+    assert accepted(record("alt", text, words)) == [words]
+
+
+def test_the_first_look_at_words_misses_nothing_that_the_patterns_find() -> None:
+    for case in cases():
+        for variant in obedience._variants(case.text):
+            thorough = obedience._MARKS.search(variant)
+            quick = obedience._mark(variant)
+            assert (thorough is None) or quick is not None, variant

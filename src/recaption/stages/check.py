@@ -14,7 +14,7 @@ from recaption.core.errors import DataError, RecaptionError, did_you_mean
 from recaption.core.protocols import Context
 from recaption.core.types import Caption, Dropped, Kept, Origin, Outcome, Provenance, Record
 from recaption.media.checks.about import Finish
-from recaption.media.checks.batches import BATCH_FINDINGS, Together, Told, batch_findings, telling_words
+from recaption.media.checks.batches import BATCH_FINDINGS, Known, Together, Told, batch_findings, telling_words
 from recaption.media.checks.findings import FINDINGS, About, Finding, findings
 from recaption.media.checks.languages import fine_detector
 from recaption.media.checks.mending import MENDABLE, mended
@@ -28,7 +28,7 @@ Action: TypeAlias = Literal["flag", "fix", "drop", "keep"]
 
 DEFAULT_POLICY: Final[dict[str, Action]] = {
     **dict.fromkeys(MENDABLE, "fix"),
-    **dict.fromkeys(("hedge", "number", "name", "quote", "injected", "blind", "twin"), "flag"),
+    **dict.fromkeys(("hedge", "number", "name", "quote", "injected", "blind", "twin", "stray"), "flag"),
 }
 """What is done about a finding; all that is not named here is dropped."""
 
@@ -44,7 +44,8 @@ class Check:
     """Flags every finding on the caption; mended captions are new ones, and what is ruled out stays as history.
 
     Asking again with other draws is the caption stage's part, which looks with the same eyes. Findings about one text
-    depend on its record alone; `shared`, `stale`, `twin` and `swapped` are found among the records of the batch.
+    depend on its record alone; `shared`, `stale`, `twin`, `swapped` and `stray` are found among the records of one
+    batch, and batches are fixed parts of the input.
     """
 
     name = "check"
@@ -293,10 +294,14 @@ def _beside(record: Record, judged: Sequence[Origin]) -> tuple[str, ...]:
     )
 
 
-def _known(record: Record, judged: Sequence[Origin]) -> frozenset[str]:
-    texts = [caption.text for caption in record.captions if _is_given(caption, judged)]
+def _known(record: Record, judged: Sequence[Origin]) -> Known:
+    given = [caption for caption in record.captions if _is_given(caption, judged)]
     labels = [evidence.label for evidence in record.evidence if evidence.kind != "pixel"]
-    return telling_words("\n".join([*texts, *labels]))
+    looks = [
+        v for e in record.evidence if e.kind != "pixel" for v in e.attributes.values() if isinstance(v, str)
+    ]
+    words = telling_words("\n".join([*(caption.text for caption in given), *labels, *looks]))
+    return Known(words, firm=bool(labels) or any(caption.origin == "human" for caption in given))
 
 
 def _is_given(caption: Caption, judged: Sequence[Origin]) -> bool:

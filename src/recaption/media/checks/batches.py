@@ -4,32 +4,59 @@ Looks at the answers of one batch and nothing else; batches are cut from the inp
 the same. What lies in another batch is not seen.
 """
 
+import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from recaption.media.checks.about import Finding
+from recaption.media.checks.patterns import pattern
 from recaption.media.salience import content_words
 
-__all__ = ["BATCH_FINDINGS", "Together", "Told", "batch_findings", "telling_words"]
+__all__ = ["BATCH_FINDINGS", "Known", "Together", "Told", "batch_findings", "telling_words"]
 
 BATCH_FINDINGS: Final[dict[str, str]] = {
     "shared": "one text on many pictures",
-    "stale": "word for word the answer of a neighbour, and nothing here speaks for it",
+    "stale": "word for word the answer about another picture, and too little here speaks for it",
     "twin": "the same text on another picture of the batch",
-    "swapped": "fits a neighbour's picture and not its own",
+    "swapped": "changed places with an answer about another picture of the batch",
+    "stray": "may have changed places with an answer about another picture of the batch",
 }
 """Every finding about a text among others, and what it means."""
 
 _NOT_SAID: Final = re.compile(r"[\W_]+")
 _CJK_PAIRS: Final = re.compile("[\u3400-\u9fff]{2,}")
+_NOTHING_THERE: Final = pattern("wording", "nothing_there")
+_LEAST_AMONG: Final = 20
+"""A word known of one picture of three is not held for common: smaller batches are counted as so many."""
 _LEAST_KNOWN: Final = 2
 """Words that must be known of a picture before a text can be said not to fit it."""
-_MUTUAL: Final = 2
-_ONE_WAY: Final = 3
-"""Words of its own that a neighbour must share with a text: both ways, or one way alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Margin:
+    """How much better two answers must fit each other's picture. A word known of one in 20 pictures weighs 3."""
+
+    each: float
+    together: float
+    times: float = 1.0
+
+    def holds(self, own: float, there: float, theirs: float, here: float) -> bool:
+        return (
+            there >= own * self.times + self.each
+            and here >= theirs * self.times + self.each
+            and there - own + here - theirs >= self.together
+        )
+
+
+_DOUBT: Final = _Margin(1.5, 5.0)
+_SURE: Final = _Margin(2.0, 6.0)
+_SURE_BY_HEARSAY: Final = _Margin(3.0, 6.0, 2.0)
+"""Where a picture is known by its alt-text alone, which may be about anything."""
+_STALE_MARGIN: Final = 1.5
+"""How much less a long text that two pictures have must fit one than the other to be taken for the other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +66,17 @@ class Told:
     owner: int
     aspect: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`telling_words` of what is known of one picture."""
+
+    words: frozenset[str]
+    """Of everything, alt-texts among it."""
+    firm: bool
+    """Whether somebody looked at the picture: there is evidence, or a caption by a person. An alt-text may be about
+    anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +93,7 @@ class Together:
 
 def batch_findings(
     answers: Sequence[Told],
-    known: Sequence[frozenset[str]],
+    known: Sequence[Known],
     same_picture: Callable[[int, int], bool],
     limits: Together | None = None,
 ) -> list[list[Finding]]:
@@ -63,18 +101,20 @@ def batch_findings(
 
     Args:
         answers: What was written about the pictures of one batch.
-        known: For every record, `telling_words` of all that is known of it from elsewhere.
+        known: What is known of every record from elsewhere.
         same_picture: Says of two records whether their images are equal; those may share a text.
     """
     found: list[list[Finding]] = [[] for _ in answers]
     limits = limits or Together()
-    words = [telling_words(answer.text) for answer in answers]
+    fits = _fits(answers, known)
     equal: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, answer in enumerate(answers):
         equal[answer.aspect, _NOT_SAID.sub(" ", answer.text.lower()).strip()].append(position)
-    for positions in equal.values():
-        _equal_texts(positions, answers, words, known, same_picture, limits, found)
-    _swapped(answers, words, known, found)
+    for (_, text), positions in equal.items():
+        if _NOTHING_THERE.search(text):  # true of many pictures
+            continue
+        _equal_texts(positions, answers, fits, same_picture, limits, found)
+    _swapped(answers, fits, known, found)
     return found
 
 
@@ -90,8 +130,7 @@ def telling_words(text: str) -> frozenset[str]:
 def _equal_texts(
     positions: list[int],
     answers: Sequence[Told],
-    words: Sequence[frozenset[str]],
-    known: Sequence[frozenset[str]],
+    fits: Sequence[Mapping[int, float]],
     same_picture: Callable[[int, int], bool],
     limits: Together,
     found: list[list[Finding]],
@@ -112,48 +151,81 @@ def _equal_texts(
         said >= limits.stale_words
         or sum(c > "\u2fff" for c in answers[positions[0]].text) >= 2 * limits.stale_words
     )
-    backed = {owner: bool(words[positions[0]] & known[owner]) for owner in owners}
+    fitting = {owner: fits[positions[0]].get(owner, 0.0) for owner in owners}
+    best = max(fitting.values())
     for position in positions:
-        owner = answers[position].owner
+        own = fitting[answers[position].owner]
+        lacking = best - own >= _STALE_MARGIN if long else best > own == 0
         if many:
             finding = Finding("shared", f"the same text on {len(pictures)} of {among} pictures")
-        elif not backed[owner] and (any(backed.values()) or long):
+        elif lacking or (long and own == 0):
             finding = Finding(
-                "stale", f"the same text on {len(pictures)} pictures, and nothing here speaks for it"
+                "stale", f"the same text on {len(pictures)} pictures, and too little here speaks for it"
             )
         else:
             finding = Finding("twin", f"the same text on {len(pictures)} pictures")
         found[position].append(finding)
 
 
+def _fits(answers: Sequence[Told], known: Sequence[Known]) -> list[dict[int, float]]:
+    """Return how well each answer fits each picture: the weights of the words it shares with what is known of it.
+
+    A word counts by how few pictures it is known of, so that captions of a small vocabulary can be told apart too.
+    """
+    where: dict[str, list[int]] = defaultdict(list)
+    for owner, facts in enumerate(known):
+        for word in facts.words:
+            where[word].append(owner)
+    among = max(len(known), _LEAST_AMONG)
+    fits: list[dict[int, float]] = []
+    for answer in answers:
+        fit: dict[int, float] = defaultdict(float)
+        for word in telling_words(answer.text):
+            owners = where.get(word, ())
+            for owner in owners:
+                fit[owner] += math.log((among + 1) / len(owners))
+        fits.append(fit)
+    return fits
+
+
 def _swapped(
     answers: Sequence[Told],
-    words: Sequence[frozenset[str]],
-    known: Sequence[frozenset[str]],
+    fits: Sequence[Mapping[int, float]],
+    known: Sequence[Known],
     found: list[list[Finding]],
 ) -> None:
-    """Find answers that share no word with what is known of their picture, and several with a neighbour's."""
-    holders: Counter[str] = Counter(word for own in known for word in own)
-    where: dict[str, list[int]] = defaultdict(list)
-    most = max(2, len(known) // 8)
-    for owner, own in enumerate(known):
-        for word in own:
-            if holders[word] <= most:  # words that many pictures share tell none of them apart
-                where[word].append(owner)
-    best: dict[int, tuple[int, int]] = {}
+    """Find answers that fit another picture better than their own, while an answer there fits here."""
+    by_owner: dict[int, list[int]] = defaultdict(list)
     for position, answer in enumerate(answers):
-        own = known[answer.owner]
-        if len(own) < _LEAST_KNOWN or words[position] & own:
+        by_owner[answer.owner].append(position)
+    for position, answer in enumerate(answers):
+        strayed = _strayed(position, answer.owner, fits, by_owner, known)
+        if strayed is not None:
+            owner, surely = strayed
+            reason = f"fits picture {owner + 1} of the batch better than its own, and an answer there fits here"
+            found[position].append(Finding("swapped" if surely else "stray", reason))
+
+
+def _strayed(
+    position: int,
+    home: int,
+    fits: Sequence[Mapping[int, float]],
+    by_owner: Mapping[int, list[int]],
+    known: Sequence[Known],
+) -> tuple[int, bool] | None:
+    """Return the picture with which an answer changed places, and whether that is sure; None if with none."""
+    if len(known[home].words) < _LEAST_KNOWN:
+        return None
+    doubt: int | None = None
+    own = fits[position].get(home, 0.0)
+    for owner, there in fits[position].items():
+        if owner == home or there < own + _DOUBT.each:
             continue
-        votes = Counter(owner for word in words[position] for owner in where.get(word, ()))
-        if not votes:
-            continue
-        owner, number = max(votes.items(), key=lambda item: (item[1], -item[0]))
-        if number >= _MUTUAL:
-            best[position] = owner, number
-    strays = {(answers[position].owner, owner) for position, (owner, _) in best.items()}
-    for position, (owner, number) in best.items():
-        mutual = (owner, answers[position].owner) in strays
-        if mutual or number >= _ONE_WAY:
-            reason = f"shares no word with its own picture and {number} with number {owner + 1} of the batch"
-            found[position].append(Finding("swapped", reason))
+        firm = known[home].firm and known[owner].firm
+        for other in by_owner.get(owner, ()):
+            theirs, here = fits[other].get(owner, 0.0), fits[other].get(home, 0.0)
+            if (_SURE if firm else _SURE_BY_HEARSAY).holds(own, there, theirs, here):
+                return owner, True
+            if doubt is None and _DOUBT.holds(own, there, theirs, here):
+                doubt = owner
+    return None if doubt is None else (doubt, False)
