@@ -34,7 +34,7 @@ def endings(reading: Reading, about: About) -> Iterator[Finding]:
         about.finish_reason == "stop" and text[-length:].lower() in _MAY_END
     ):
         yield Finding("cut", f"ends with {text[-length:]!r}", (len(text) - length, len(text)))
-    elif _EARLIER_END.search(reading.plain):
+    elif _EARLIER_END.search(reading.plain) and len(stripped_sentences(text)[0]) > 1:
         yield Finding("cut", "the last sentence has no end", _last_word(text))
     elif not text.isalnum() and _OPEN_QUOTE.search(text):
         yield Finding("cut", "what it opens is never closed", _last_word(text))

@@ -54,13 +54,13 @@ def _unknown_number(plain: str, about: About) -> re.Match[str] | None:
             value.isdigit()
             and int(value[:4]) <= _MOST_COUNTED
             and len(value) <= 2
-            and before not in "$€£¥#-–"
+            and not (before and before in "$€£¥#-–")
             and after is not None
             and after[0][0] == " "
             and after[1].strip("'.") not in _UNITS
             and after[1].isalpha()
         )
-        if not counts and not (before and before in "-" and value.isdigit()):
+        if not counts and not (before == "-" and value.isdigit()):
             return found
     return None
 

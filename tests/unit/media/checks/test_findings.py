@@ -16,9 +16,18 @@ GOOD = [
     'A shop window with the words "Sorry, we are closed" on a sign.',
     "A woman in a hat with a cat on her lap",
     "A van parked by a café next to the river.",
+    "A drawing of a cat on paper.",
+    "A picture hangs above the bed, next to a lamp.",
+    "图中央是一个圆形的桌子。",
+    "图书馆里有很多书。",
+    "5 dogs in the snow",
+    "A woman who looks sorry sits alone.",
+    "a shop in St. Louis next to the river",
     "An old radio, its dial lit, stands on a shelf between books.",
 ]
-ENGLISH = About(language="en", context_texts=("sorry we are closed", "a café"), finish_reason="stop")
+ENGLISH = About(
+    language="en", context_texts=("sorry we are closed", "a café in St. Louis"), finish_reason="stop"
+)
 
 
 def names(text: str, about: About | None = None) -> set[str]:
