@@ -95,8 +95,8 @@ def show_summary(summary: Summary, folder: str) -> None:
         f"{summary.failed:,} failed, in {summary.seconds:.1f} s ({rate:,.0f}/s)"
     )
     if summary.resumed:
-        out.print(f"{summary.resumed:,} were done before; expert calls remembered: {summary.calls_recalled:,}")
-    out.print(f"expert calls made: {summary.calls_paid:,}")
+        out.print(f"{summary.resumed:,} were done before; calls remembered: {summary.calls_recalled:,}")
+    out.print(f"calls made: {summary.calls_paid:,}")
     for name, usage in summary.usage.items():
         cost = f", cost {usage.cost:,.4f}" if usage.cost else ""
         out.print(
@@ -120,14 +120,13 @@ def show_summary(summary: Summary, folder: str) -> None:
 def show_plan(plan: Plan) -> None:
     """Print what a run would do, stage by stage, and what it would take in all."""
     out.print(f"{plan.items:,} items, {plan.images:,} with an image, {plan.shards:,} shards")
-    header = ("stage", "who", "to do", "remembered", "tokens in", "tokens out", "cost")
-    show_table(header, [_planned(stage) for stage in plan.stages])
     for stage in plan.stages:
+        out.print(f"  {safe(_planned(stage))}")
         for note in stage.notes:
-            out.print(f"{stage.name}: {safe(note)}")
+            out.print(f"    {safe(note)}")
         if stage.problem:
-            out.print(f"[yellow]{stage.name} cannot work here:[/] {safe(_cut(stage.problem, MAX_NOTE_CHARS))}")
-    if any(stage.what == "requests" for stage in plan.stages):
+            out.print(f"    [yellow]cannot work here:[/] {safe(_cut(stage.problem, MAX_NOTE_CHARS))}")
+    if any(stage.is_paid for stage in plan.stages):
         cost = "unknown: give --price-in and --price-out" if plan.cost is None else f"at most {plan.cost:,.2f}"
         out.print(f"cost: {cost}")
     time = (
@@ -141,20 +140,18 @@ def show_plan(plan: Plan) -> None:
         out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
 
 
-def _planned(stage: PlannedStage) -> tuple[str, ...]:
+def _planned(stage: PlannedStage) -> str:
     if not stage.what:
-        return (stage.name, "", "", "", "", "", "")
-    tokens = "unknown" if stage.prompt_tokens is None else f"about {stage.prompt_tokens:,}"
-    written = f"at most {stage.completion_tokens:,}" if stage.completion_tokens is not None else ""
-    return (
-        stage.name,
-        stage.model,
-        f"at most {stage.calls:,} {stage.what}",
-        f"about {stage.remembered:,}" if stage.remembered else "",
-        tokens if stage.what == "requests" else "",
-        written,
-        "" if stage.cost is None else f"at most {stage.cost:,.2f}",
-    )
+        return stage.name
+    parts = [f"{stage.name}: at most {stage.calls:,} {stage.what} ({_cut(stage.model, MAX_CELL_CHARS)})"]
+    if stage.remembered:
+        parts.append(f"about {stage.remembered:,} remembered")
+    if stage.completion_tokens is not None:
+        read = "an unknown number of" if stage.prompt_tokens is None else f"about {stage.prompt_tokens:,}"
+        parts.append(f"{read} tokens in, at most {stage.completion_tokens:,} out")
+    if stage.cost is not None:
+        parts.append(f"cost at most {stage.cost:,.2f}")
+    return "; ".join(parts)
 
 
 def _lasting(seconds: float) -> str:
@@ -183,7 +180,7 @@ def show_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(header):
         justify: JustifyMethod = "right" if right_align_last and i == len(header) - 1 else "left"
-        whole = name in ("key", "library", "model")  # names that are no use in two parts
+        whole = name in ("key", "library", "model", "stage")  # names that are no use in two parts
         overflow: OverflowMethod = "ellipsis" if whole else "fold"
         table.add_column(name, justify=justify, overflow=overflow, no_wrap=whole)
     for row in rows:

@@ -57,8 +57,8 @@ class Plan:
 
     @property
     def cost(self) -> float | None:
-        """The cost of all, at most; None where that of some stage is not known."""
-        costs = [stage.cost for stage in self.stages if stage.what == "requests" and stage.calls]
+        """The cost of all paid services, at most; None where that of one is not known."""
+        costs = [stage.cost for stage in self.stages if stage.is_paid]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 

@@ -68,6 +68,8 @@ class PlannedStage:
     """In all, roughly; None where it is not known how the model counts pictures."""
     completion_tokens: int | None = None
     """In all, at most."""
+    is_paid: bool = False
+    """Its calls go to a service that may ask for money, or prices were given."""
     cost: float | None = None
     """At most; None without prices or without token counts."""
     problem: str | None = None
@@ -165,6 +167,7 @@ def _writing(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | N
         remembered=old,
         prompt_tokens=prompts,
         completion_tokens=completion,
+        is_paid=hasattr(named.params, "price") or prices != Prices(),
         cost=_cost(prompts, completion, prices, named),
         problem=problem,
         notes=tuple(notes),

@@ -73,7 +73,8 @@ def test_calls_and_tokens_are_counted_per_stage(images, recipe):
     assert "not known" in caption.notes[0]
     assert stage(made, "select").what == ""
     assert made.seconds is None
-    assert made.cost is None
+    assert not caption.is_paid  # it runs here
+    assert made.cost == 0
 
 
 def test_what_the_ledger_knows_is_not_counted_again(images, recipe, tmp_path):
@@ -167,6 +168,8 @@ def test_a_paid_service_is_planned_with_tokens_and_cost(images):
     assert caption.prompt_tokens is not None
     per_prompt = caption.prompt_tokens / 10
     assert 6 + 100 < per_prompt < 6 + 400  # the image's cells, and the wording with the original text in it
+    assert caption.is_paid
+    assert planned(images, recipe).cost is None  # at no price known
     assert caption.cost == pytest.approx((caption.prompt_tokens * 1.0 + 2560 * 10.0) / 1e6)
     priced = recipe_with("server", {}, prices={"input_per_million": 1.0, "output_per_million": 10.0})
     made = planned(images, priced)
