@@ -112,6 +112,11 @@ class DualEncoder:
                 found[text] = self._texts.put(text, (vector, tokens))
         return found
 
+    def forget(self) -> None:
+        """Drop what is remembered."""
+        self._images.clear()
+        self._texts.clear()
+
     def _embed_images(self, inputs: dict[str, torch.Tensor], rows: list[int]) -> list[Vector]:
         device, dtype = self._placement.device, self._placement.dtype
         part = {
@@ -172,3 +177,7 @@ class _Remembered(Generic[Value]):
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
             return value
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
