@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-slow check lint types layers format clean
 
-demo: .venv/.core
+demo: .venv/.hf
 	$(BIN)/recaption demo
 
 test: .venv/.dev
@@ -21,8 +21,8 @@ test-slow: .venv/.dev
 check: lint types layers test
 
 lint: .venv/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks training
+	$(BIN)/ruff format --check src tests benchmarks training
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -31,8 +31,8 @@ layers: .venv/.dev
 	$(BIN)/lint-imports
 
 format: .venv/.dev
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks training
+	$(BIN)/ruff format src tests benchmarks training
 
 clean:
 	rm -rf .venv demo-out build dist
@@ -42,10 +42,12 @@ clean:
 		{ echo "recaption needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.core: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+# The embedded models need torch: about a gigabyte once installed, half a minute of download.
+.venv/.hf: .venv/bin/python pyproject.toml constraints.txt
+	@echo "setting up .venv with torch and transformers; this takes a minute or two"
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[hf]'
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@ .venv/.core
+	@touch $@ .venv/.hf

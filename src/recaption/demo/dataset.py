@@ -24,8 +24,10 @@ SOURCE = "scene"
 _JPEG_QUALITY = 92
 
 
-def write_demo(folder: Path, n: int, seed: int, *, size_px: int = 192) -> None:
+def write_demo(folder: Path, n: int, seed: int, *, size_px: int = 192, evidence: bool = True) -> None:
     """Render n scenes into a new folder, whole or not at all; do nothing if exactly these are there already.
+
+    Without `evidence`, pictures come with their alt-texts alone; the facts to check captions by are always there.
 
     The same arguments give the same bytes, given the same versions of numpy and Pillow.
 
@@ -35,6 +37,8 @@ def write_demo(folder: Path, n: int, seed: int, *, size_px: int = 192) -> None:
     if n < 1:
         raise RunFolderError(f"cannot render {n} scenes into {folder}: ask for at least one")
     wanted: dict[str, JsonValue] = {"n": n, "seed": seed, "size_px": size_px, "world": WORLD_VERSION}
+    if not evidence:
+        wanted["evidence"] = False
     if _holds(folder, wanted):
         return
     with staged_folder(folder) as stage:
@@ -46,7 +50,7 @@ def write_demo(folder: Path, n: int, seed: int, *, size_px: int = 192) -> None:
             renderer.render(scene).save(picture, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
             (stage / name).write_bytes(picture.getvalue())
             alt, kind = noisy_alt(scene, seed_from(seed, i))
-            lines.append(canonical_json(_row(name, scene, alt, kind)) + "\n")
+            lines.append(canonical_json(_row(name, scene, alt, kind, evidence)) + "\n")
         (stage / "metadata.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
         (stage / MARKER).write_text(canonical_json(wanted) + "\n", encoding="utf-8", newline="\n")
 
@@ -78,14 +82,14 @@ def _piece(kind: str, label: str, box: Box | None, attributes: dict[str, JsonVal
     }
 
 
-def _row(name: str, scene: Scene, alt: str, kind: str) -> dict[str, JsonValue]:
-    return {
+def _row(name: str, scene: Scene, alt: str, kind: str, evidence: bool) -> dict[str, JsonValue]:
+    row: dict[str, JsonValue] = {
         "file_name": name,
         "text": alt,
         "alt_kind": kind,
-        "evidence": evidence_of(scene),
         "facts": scene.to_json(),
     }
+    return {**row, "evidence": evidence_of(scene)} if evidence else row
 
 
 def _holds(folder: Path, wanted: dict[str, JsonValue]) -> bool:

@@ -1,7 +1,7 @@
-"""Two captions of each scene, counted fact by fact."""
+"""Captions of scenes, counted fact by fact."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recaption.demo.claims import FACT_KINDS, FactKind
@@ -52,32 +52,34 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class FactTable:
-    """The captions before and after, over the same scenes."""
+    """Several captions of the same scenes, side by side."""
 
-    before: Side
-    after: Side
+    sides: Mapping[str, Side]
 
     def rows(self) -> list[list[str]]:
-        """Return the table as text, the header first; every share stands with its denominator."""
-        rows = [["fact", "right before", "right after", "stated before", "stated after"]]
-        rows += [[kind, *_cells(self.before.by_kind[kind], self.after.by_kind[kind])] for kind in FACT_KINDS]
-        rows.append(["all", *_cells(self.before.total, self.after.total)])
-        for label, field in (
-            ("captions fully correct", "fully_correct"),
-            ("captions that say nothing", "silent"),
-        ):
-            shares = [_percent(getattr(side, field), side.captions) for side in (self.before, self.after)]
-            rows.append([label, *shares, "", ""])
+        """Return the table as text, the header first: in percent, the share right / the share of what is there said.
+
+        The last rows count the claims and the captions behind the shares.
+        """
+        sides = self.sides.values()
+        rows = [["right / said, %", *self.sides]]
+        rows += [[kind, *(_cell(side.by_kind[kind]) for side in sides)] for kind in FACT_KINDS]
+        rows.append(["all", *(_cell(side.total) for side in sides)])
+        rows.append(["claims", *(f"{s.total.supported + s.total.contradicted:,}" for s in sides)])
+        rows.append(["captions all right, %", *(_percent(s.fully_correct, s.captions) for s in sides)])
+        rows.append(["captions that say nothing, %", *(_percent(s.silent, s.captions) for s in sides)])
         return rows
 
 
-def fact_table(pairs: Iterable[tuple[Scene, str, str]]) -> FactTable:
-    """Judge (scene, caption before, caption after) triples and return the counts, added over all scenes."""
-    before, after = _Counter(), _Counter()
-    for scene, old, new in pairs:
-        before.add(judge(old, scene))
-        after.add(judge(new, scene))
-    return FactTable(before.side(), after.side())
+def fact_table(scenes: Sequence[Scene], columns: Mapping[str, Sequence[str]]) -> FactTable:
+    """Judge captions, one of each column for each scene, and return the counts, added over all scenes."""
+    sides = {}
+    for name, texts in columns.items():
+        counter = _Counter()
+        for scene, text in zip(scenes, texts, strict=True):
+            counter.add(judge(text, scene))
+        sides[name] = counter.side()
+    return FactTable(sides)
 
 
 class _Counter:
@@ -120,13 +122,9 @@ class _Counter:
         )
 
 
-def _cells(before: Tally, after: Tally) -> list[str]:
-    return [
-        _percent(before.supported, before.supported + before.contradicted),
-        _percent(after.supported, after.supported + after.contradicted),
-        _percent(before.stated, before.facts),
-        _percent(after.stated, after.facts),
-    ]
+def _cell(tally: Tally) -> str:
+    right = _percent(tally.supported, tally.supported + tally.contradicted)
+    return f"{right} / {_percent(tally.stated, tally.facts)}" if tally.facts else right
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -134,4 +132,4 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} % of {whole:,}" if whole else "–"
+    return f"{100 * part / whole:.1f}" if whole else "–"

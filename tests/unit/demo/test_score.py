@@ -13,10 +13,8 @@ CUP = replace(BALL, things=(replace(BALL.things[0], shape="cup", colour="blue"),
 
 
 def test_counts_are_added_over_captions_not_averaged() -> None:
-    table = fact_table(
-        [(BALL, "a blue ball and a hat", "a red ball"), (CUP, "IMG_1.JPG", "a red cup on grass")]
-    )
-    before, after = table.before, table.after
+    columns = {"old": ["a blue ball and a hat", "IMG_1.JPG"], "new": ["a red ball", "a red cup on grass"]}
+    before, after = fact_table([BALL, CUP], columns).sides.values()
     assert before.by_kind["object"] == Tally(supported=1, contradicted=1, stated=1, facts=2)
     assert before.by_kind["colour"] == Tally(contradicted=1, facts=2)
     assert before.total.precision == pytest.approx(1 / 3)
@@ -29,37 +27,30 @@ def test_counts_are_added_over_captions_not_averaged() -> None:
 
 
 def test_totals_are_the_sums_of_the_kinds() -> None:
-    pairs = [
-        (s, "a red ball to the left of two cups", describe(s, "dense", i))
-        for i, s in enumerate(sample_scenes(40, 9))
-    ]
-    for side in (fact_table(pairs).before, fact_table(pairs).after):
+    scenes = list(sample_scenes(40, 9))
+    true = [describe(s, "dense", i) for i, s in enumerate(scenes)]
+    for side in fact_table(
+        scenes, {"a": ["a red ball to the left of two cups"] * 40, "b": true}
+    ).sides.values():
         for name in ("supported", "contradicted", "unknown", "stated", "facts"):
             assert getattr(side.total, name) == sum(getattr(side.by_kind[k], name) for k in FACT_KINDS)
 
 
 def test_true_dense_captions_reach_the_top() -> None:
-    pairs = [(s, "", describe(s, "dense", i)) for i, s in enumerate(sample_scenes(40, 9))]
-    table = fact_table(pairs)
-    assert (table.after.total.precision, table.after.fully_correct) == (1.0, 40)
-    assert table.after.total.stated >= table.after.total.facts - 12, (
-        "only a sign named by its word may go unsaid"
-    )
-    assert table.before.total.precision is None
-    assert table.before.silent == 40
+    scenes = list(sample_scenes(40, 9))
+    true = [describe(s, "dense", i) for i, s in enumerate(scenes)]
+    before, after = fact_table(scenes, {"none": [""] * 40, "true": true}).sides.values()
+    assert (after.total.precision, after.fully_correct) == (1.0, 40)
+    assert after.total.stated >= after.total.facts - 12, "only a sign named by its word may go unsaid"
+    assert before.total.precision is None
+    assert before.silent == 40
 
 
-def test_rows_are_plain_strings_with_their_denominators() -> None:
-    rows = fact_table([(BALL, "a blue ball", "a red ball")]).rows()
-    assert {len(row) for row in rows} == {5}
-    assert rows[0] == ["fact", "right before", "right after", "stated before", "stated after"]
-    assert ["colour", "0.0 % of 1", "100.0 % of 1", "0.0 % of 1", "100.0 % of 1"] in rows
-    assert ["relation", "–", "–", "–", "–"] in rows
-    assert ["captions fully correct", "0.0 % of 1", "100.0 % of 1", "", ""] in rows
-
-
-def test_no_captions_make_an_empty_table() -> None:
-    table = fact_table([])
-    assert table.before.captions == 0
-    assert table.after.total.precision is None
-    assert table.rows()[1][1:] == ["–", "–", "–", "–"]
+def test_rows_are_plain_strings_and_say_how_many_claims_and_captions_they_stand_on() -> None:
+    rows = fact_table([BALL], {"old": ["a blue ball"], "new": ["a red ball"]}).rows()
+    assert {len(row) for row in rows} == {3}
+    assert rows[0] == ["right / said, %", "old", "new"]
+    assert ["colour", "0.0 / 0.0", "100.0 / 100.0"] in rows
+    assert ["relation", "–", "–"] in rows
+    assert ["claims", "2", "2"] in rows
+    assert ["captions all right, %", "0.0", "100.0"] in rows
