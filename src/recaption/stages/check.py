@@ -301,7 +301,7 @@ def _known(record: Record, judged: Sequence[Origin]) -> Known:
         v for e in record.evidence if e.kind != "pixel" for v in e.attributes.values() if isinstance(v, str)
     ]
     words = telling_words("\n".join([*(caption.text for caption in given), *labels, *looks]))
-    return Known(words, firm=bool(labels) or any(caption.origin == "human" for caption in given))
+    return Known(words, firm=bool(labels))
 
 
 def _is_given(caption: Caption, judged: Sequence[Origin]) -> bool:

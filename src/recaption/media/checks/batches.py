@@ -4,12 +4,14 @@ Looks at the answers of one batch and nothing else; batches are cut from the inp
 the same. What lies in another batch is not seen.
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recaption.media.checks.about import Finding
 from recaption.media.checks.patterns import pattern
@@ -37,13 +39,16 @@ _LEAST_KNOWN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class _Margin:
-    """How much better two answers must fit each other's picture. A word known of one in 20 pictures weighs 3."""
+    """How much better two answers must fit each other's picture, in thousandths.
 
-    each: float
-    together: float
-    times: float = 1.0
+    A word known of one in 20 pictures weighs 3000.
+    """
 
-    def holds(self, own: float, there: float, theirs: float, here: float) -> bool:
+    each: int
+    together: int
+    times: int = 1
+
+    def holds(self, own: int, there: int, theirs: int, here: int) -> bool:
         return (
             there >= own * self.times + self.each
             and here >= theirs * self.times + self.each
@@ -51,11 +56,11 @@ class _Margin:
         )
 
 
-_DOUBT: Final = _Margin(1.5, 5.0)
-_SURE: Final = _Margin(2.0, 6.0)
-_SURE_BY_HEARSAY: Final = _Margin(3.0, 6.0, 2.0)
+_DOUBT: Final = _Margin(1500, 5000)
+_SURE: Final = _Margin(2000, 6000)
+_SURE_BY_HEARSAY: Final = _Margin(3000, 6000, 2)
 """Where a picture is known by its alt-text alone, which may be about anything."""
-_STALE_MARGIN: Final = 1.5
+_STALE_MARGIN: Final = 1500
 """How much less a long text that two pictures have must fit one than the other to be taken for the other's."""
 
 
@@ -75,8 +80,7 @@ class Known:
     words: frozenset[str]
     """Of everything, alt-texts among it."""
     firm: bool
-    """Whether somebody looked at the picture: there is evidence, or a caption by a person. An alt-text may be about
-    anything."""
+    """Whether there is evidence. An alt-text may be about anything, and one sentence leaves out most of a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +134,7 @@ def telling_words(text: str) -> frozenset[str]:
 def _equal_texts(
     positions: list[int],
     answers: Sequence[Told],
-    fits: Sequence[Mapping[int, float]],
+    fits: NDArray[np.int64],
     same_picture: Callable[[int, int], bool],
     limits: Together,
     found: list[list[Finding]],
@@ -151,7 +155,7 @@ def _equal_texts(
         said >= limits.stale_words
         or sum(c > "\u2fff" for c in answers[positions[0]].text) >= 2 * limits.stale_words
     )
-    fitting = {owner: fits[positions[0]].get(owner, 0.0) for owner in owners}
+    fitting = {owner: int(fits[positions[0], owner]) for owner in owners}
     best = max(fitting.values())
     for position in positions:
         own = fitting[answers[position].owner]
@@ -167,30 +171,32 @@ def _equal_texts(
         found[position].append(finding)
 
 
-def _fits(answers: Sequence[Told], known: Sequence[Known]) -> list[dict[int, float]]:
-    """Return how well each answer fits each picture: the weights of the words it shares with what is known of it.
+def _fits(answers: Sequence[Told], known: Sequence[Known]) -> NDArray[np.int64]:
+    """Return how well each answer fits each picture, of shape (answers, pictures), in thousandths.
 
-    A word counts by how few pictures it is known of, so that captions of a small vocabulary can be told apart too.
+    That is the weight of the words it shares with what is known of the picture. A word weighs by how few pictures it
+    is known of, so that captions of a small vocabulary can be told apart too. Whole numbers add up to the same in
+    any order.
     """
-    where: dict[str, list[int]] = defaultdict(list)
-    for owner, facts in enumerate(known):
+    place: dict[str, int] = {}
+    for facts in known:
         for word in facts.words:
-            where[word].append(owner)
+            place.setdefault(word, len(place))
+    holds = np.zeros((len(place) + 1, len(known)), np.int64)
+    for owner, facts in enumerate(known):
+        holds[[place[word] for word in facts.words], owner] = 1
     among = max(len(known), _LEAST_AMONG)
-    fits: list[dict[int, float]] = []
-    for answer in answers:
-        fit: dict[int, float] = defaultdict(float)
-        for word in telling_words(answer.text):
-            owners = where.get(word, ())
-            for owner in owners:
-                fit[owner] += math.log((among + 1) / len(owners))
-        fits.append(fit)
+    weights = np.log((among + 1) / np.maximum(holds.sum(axis=1), 1))
+    holds *= np.rint(weights * 1000).astype(np.int64)[:, None]
+    fits = np.zeros((len(answers), len(known)), np.int64)
+    for position, answer in enumerate(answers):
+        fits[position] = holds[[place[w] for w in telling_words(answer.text) if w in place]].sum(axis=0)
     return fits
 
 
 def _swapped(
     answers: Sequence[Told],
-    fits: Sequence[Mapping[int, float]],
+    fits: NDArray[np.int64],
     known: Sequence[Known],
     found: list[list[Finding]],
 ) -> None:
@@ -209,7 +215,7 @@ def _swapped(
 def _strayed(
     position: int,
     home: int,
-    fits: Sequence[Mapping[int, float]],
+    fits: NDArray[np.int64],
     by_owner: Mapping[int, list[int]],
     known: Sequence[Known],
 ) -> tuple[int, bool] | None:
@@ -217,13 +223,12 @@ def _strayed(
     if len(known[home].words) < _LEAST_KNOWN:
         return None
     doubt: int | None = None
-    own = fits[position].get(home, 0.0)
-    for owner, there in fits[position].items():
-        if owner == home or there < own + _DOUBT.each:
-            continue
+    own = int(fits[position, home])
+    for owner in map(int, np.flatnonzero(fits[position] >= own + _DOUBT.each)):
+        there = int(fits[position, owner])
         firm = known[home].firm and known[owner].firm
         for other in by_owner.get(owner, ()):
-            theirs, here = fits[other].get(owner, 0.0), fits[other].get(home, 0.0)
+            theirs, here = int(fits[other, owner]), int(fits[other, home])
             if (_SURE if firm else _SURE_BY_HEARSAY).holds(own, there, theirs, here):
                 return owner, True
             if doubt is None and _DOUBT.holds(own, there, theirs, here):
