@@ -25,7 +25,6 @@ from PIL import Image
 from recaption.datasets.run_folder import RunFolder
 
 __all__ = [
-    "RECIPE",
     "Captioned",
     "Finished",
     "captioned",
@@ -40,12 +39,6 @@ __all__ = [
 
 WHOLE = re.compile(r"ground(, view \d+)?\.$")
 """How a caption of the fault server ends."""
-RECIPE = """\
-name: captioning
-stages:
-  - caption: {max_tokens: 64, aspects: [brief]}
-  - select: {prefer: [{origin: model}]}
-"""
 
 
 @dataclass(frozen=True)
@@ -114,18 +107,29 @@ def make_pictures(
         (folder / f"{i:06d}.jpg").write_bytes(make(np.random.default_rng([seed, i])))
 
 
-def command(pictures: Path, out: Path, address: str, recipe: Path, **settings: object) -> list[str]:
-    """Return the command line of a run with a server as its captioner.
+def command(pictures: Path, out: Path, address: str, **settings: object) -> list[str]:
+    """Return the command line of a run of the built-in recipe `server`, checks and all.
 
     Args:
         address: `http://host:port/v1`.
         settings: Parameters of the client.
     """
-    told = {"openai": {"url": address, "model": "m", **settings}}
-    return [
-        *(sys.executable, "-m", "recaption", "run", str(pictures), str(out), "--recipe", str(recipe)),
-        *("--set", f"caption.captioner={json.dumps(told)}", "--show", "0"),
+    run = [
+        sys.executable,
+        "-m",
+        "recaption",
+        "run",
+        str(pictures),
+        str(out),
+        "--recipe",
+        "server",
+        "--show",
+        "0",
     ]
+    if not settings:
+        return [*run, "--captioner", f"{address}#m"]
+    told = {"openai": {"url": address, "model": "m", **settings}}
+    return [*run, "--set", f"caption.captioner={json.dumps(told)}"]
 
 
 def start(arguments: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

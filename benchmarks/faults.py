@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.captioning import RECIPE, captioned, command, finish, jpeg, make_pictures, median
+from benchmarks.captioning import captioned, command, finish, jpeg, make_pictures, median
 from recaption.core.digests import digest_bytes
 from recaption.core.errors import BackendError, BudgetError
 from recaption.core.protocols import Generation, GenerationRequest, Meter, Usage
@@ -246,12 +246,10 @@ class Kill:
 def kills(work: Path, captions: int, points: Sequence[float], latency_s: float = 0.02) -> Iterator[Kill]:
     """Kill a whole run when so many of its captions (shares) were asked for, then run it to its end."""
     make_pictures(work / "pictures", captions)
-    recipe = work / "recipe.yaml"
-    recipe.write_text(RECIPE)
     for i, share in enumerate(points):
         out = work / f"out{i}"
         with server_process(Plan(latency_s=latency_s), work / f"calls{i}.log") as server:
-            arguments = command(work / "pictures", out, server.url + "/v1", recipe, in_flight=32)
+            arguments = command(work / "pictures", out, server.url + "/v1", in_flight=32)
             arguments += ["--shard-size", str(max(20, captions // 5))]
 
             def reached(share: float = share) -> bool:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.captioning import (
-    RECIPE,
     Finished,
     captioned,
     command,
@@ -54,12 +53,8 @@ class Setting:
         self, server: ServerProcess, out: Path, pictures: Path | None = None, **settings: object
     ) -> list[str]:
         """Return our command line."""
-        recipe = self.work / "recipe.yaml"
-        recipe.write_text(RECIPE)
-        address = server.url + "/v1"
-        return command(
-            pictures or self.work / "pictures", out, address, recipe, in_flight=self.in_flight, **settings
-        )
+        told = {"in_flight": self.in_flight, **settings}
+        return command(pictures or self.work / "pictures", out, server.url + "/v1", **told)
 
     def floor(self, server: ServerProcess, pictures: Path | None = None) -> list[str]:
         """Return the command line of the bare loop."""

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from benchmarks.captioning import RECIPE, captioned, command, finish, make_pictures
+from benchmarks.captioning import captioned, command, finish, make_pictures
 from benchmarks.faults import ask, kills, pictures, waited
 from recaption.datasets.meter import Budget, SqliteMeter
 from tests.servers.plans import MODES, USABLE, Plan
@@ -128,11 +128,10 @@ def test_a_killed_run_pays_again_only_for_what_was_on_its_way(tmp_path):
 
 def test_a_whole_run_at_30_percent_faults_ends_with_every_caption(tmp_path):
     make_pictures(tmp_path / "pictures", 200)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
     with serving(Plan.mixed(0.3, seed=5, latency_s=0.005)) as (server, url):
         settings = {"backoff_s": 0.02, "hang_s": 0.25, "timeout_s": 1.0}
-        recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
-        done = finish(command(tmp_path / "pictures", out, url + "/v1", recipe, **settings))
+        out = tmp_path / "out"
+        done = finish(command(tmp_path / "pictures", out, url + "/v1", **settings))
         calls = list(server.calls)
     assert done.code == 0, done.said
     found = captioned(out, tmp_path / "pictures")
