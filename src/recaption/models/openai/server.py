@@ -99,15 +99,8 @@ class ManagedServer:
         self._stopping.set()
         atexit.unregister(self.stop)
         process = self._process
-        if process is None:
-            return
-        if process.stdin is not None and not process.stdin.closed:
-            process.stdin.close()  # the guard takes that as the end
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            self._end(process)
         if self._watcher is not None and self._watcher is not threading.current_thread():
             self._watcher.join(_STOP_S)
 
@@ -120,6 +113,7 @@ class ManagedServer:
             code = process.wait()
             if self._stopping.is_set():
                 return
+            self._end(process)
             deaths = 1 if time.monotonic() - self._ready_at > _SETTLED_S else deaths + 1
             reason = f"the server ended by itself (exit code {code}).{self._last_words()}"
             tell(False, None)
@@ -145,6 +139,7 @@ class ManagedServer:
                 return
             code = process.poll()
             if code is not None:
+                self._end(process)
                 raise BackendError(
                     f"the server {self._shown()} ended before it was ready (exit code {code}).{self._last_words()}"
                 )
@@ -159,7 +154,7 @@ class ManagedServer:
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdin is not None:
-            process.stdin.close()
+            process.stdin.close()  # the guard takes that as the end
         try:
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:

@@ -40,14 +40,14 @@ class Simulation:
         self,
         endpoints: list[Endpoint],
         server: Callable[[float, str, int], Said],
-        policy: RetryPolicy = RetryPolicy(),
+        policy: RetryPolicy | None = None,
         jobs: int = 0,
         tokens: float = 100,
     ) -> None:
         self.now = 0.0
         self.endpoints, self.server = endpoints, server
         chance = random.Random(0)
-        self.schedule: Schedule[int] = Schedule(endpoints, policy, chance.random)
+        self.schedule: Schedule[int] = Schedule(endpoints, policy or RetryPolicy(), chance.random)
         self.sent: list[Sent] = []
         self.done: dict[int, float] = {}
         self.given_up: list[int] = []

@@ -1,6 +1,7 @@
 """What replies mean: every wrong answer is told from a right one, and has a name."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,17 @@ def error(message="no", code=None, kind=None):
     return json.dumps({"error": {"message": message, "code": code, "type": kind}}).encode()
 
 
-def only(body, schema=None):
+def only(body, schema=None) -> Any:
     judged = judge(200, body, schema)
     assert isinstance(judged, Answer), judged
     (choice,) = judged.choices
     return choice
+
+
+def trouble(status, body) -> Trouble:
+    judged = judge(status, body)
+    assert isinstance(judged, Trouble), judged
+    return judged
 
 
 def test_a_right_answer():
@@ -178,25 +185,25 @@ def test_statuses(status, body, move, down):
 
 
 def test_what_speaks_of_one_request_is_told_from_what_may_be_the_set_up():
-    assert not judge(400, error("maximum context length")).unspecific
-    assert not judge(400, error("cannot identify image file")).unspecific
-    assert judge(400, error("Unsupported parameter: 'seed'")).unspecific
-    assert judge(400, error("x", "content_filter")).refusal
-    assert not judge(400, error("maximum context length")).refusal
+    assert not trouble(400, error("maximum context length")).unspecific
+    assert not trouble(400, error("cannot identify image file")).unspecific
+    assert trouble(400, error("Unsupported parameter: 'seed'")).unspecific
+    assert trouble(400, error("x", "content_filter")).refusal
+    assert not trouble(400, error("maximum context length")).refusal
 
 
 def test_an_error_wrapped_in_a_200_is_an_error():
-    wrapped = judge(200, json.dumps({"error": {"message": "overloaded", "code": 503}}).encode())
+    wrapped = trouble(200, json.dumps({"error": {"message": "overloaded", "code": 503}}).encode())
     assert (wrapped.move, wrapped.fault, wrapped.down) == ("again", "503", True)
-    assert judge(200, json.dumps({"error": "boom"}).encode()).fault == "500"
+    assert trouble(200, json.dumps({"error": "boom"}).encode()).fault == "500"
 
 
 def test_messages_are_one_bounded_line_without_keys_or_terminal_codes():
-    judged = judge(500, error("line one\nline two\x1b[31m sk-abcdefghij1234567890 " + "x" * 5000))
+    judged = trouble(500, error("line one\nline two\x1b[31m sk-abcdefghij1234567890 " + "x" * 5000))
     assert len(judged.reason) < 300
     assert "\n" not in judged.reason
     assert "\x1b" not in judged.reason
     assert "sk-abc" not in judged.reason
     assert one_line("a\u202eb") == "a\\u202eb"
-    assert judge(502, b"<html><body><h1>Bad gateway</h1></body></html>").reason == "502: Bad gateway"
-    assert judge(422, json.dumps({"detail": [{"loc": ["body"], "msg": "field required"}]}).encode()).reason
+    assert trouble(502, b"<html><body><h1>Bad gateway</h1></body></html>").reason == "502: Bad gateway"
+    assert trouble(422, json.dumps({"detail": [{"loc": ["body"], "msg": "field required"}]}).encode()).reason

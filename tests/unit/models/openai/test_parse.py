@@ -1,6 +1,7 @@
 """JSON out of what models say instead of JSON."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from recaption.models.openai.parse import fitting_json
 
-CAPTION = {
+CAPTION: dict[str, Any] = {
     "type": "object",
     "properties": {
         "caption": {"type": "string"},

@@ -15,6 +15,12 @@ def endpoints(count=1, limit=64):
     return [Endpoint(f"http://{i}/v1", limit, probe_s=1.0) for i in range(count)]
 
 
+def picked(schedule, now) -> tuple[Job[str], Endpoint]:
+    found = schedule.start(now)
+    assert found is not None
+    return found
+
+
 def test_all_slots_are_used_and_never_more():
     live, most = [0], [0]
 
@@ -164,7 +170,7 @@ def test_first_tries_come_back_first_and_later_ones_go_to_the_end():
         schedule.add(job)
 
     def next_one(now):
-        job, endpoint = schedule.start(now)
+        job, endpoint = picked(schedule, now)
         ticket = schedule.sent(job, endpoint, now)
         endpoint.ended(now, ticket, {})
         endpoint.answered(now, ticket, useful=True)
@@ -172,9 +178,7 @@ def test_first_tries_come_back_first_and_later_ones_go_to_the_end():
 
     order = []
     for now in range(6):
-        job = next_one(float(now)) if len(schedule) else None
-        if job is None:
-            break
+        job = next_one(float(now))
         order.append(job.owner)
         if job is bad and job.attempts < 4:
             schedule.again(job, float(now), None)
@@ -195,11 +199,11 @@ def test_a_deadline_counts_from_the_first_attempt_not_from_the_queue():
 def test_a_job_that_failed_at_one_address_goes_to_another():
     schedule: Schedule[str] = Schedule(endpoints(2), RetryPolicy(), lambda: 0.0)
     schedule.add(Job("a", (0,), 1))
-    job, first = schedule.start(0.0)
+    job, first = picked(schedule, 0.0)
     ticket = schedule.sent(job, first, 0.0)
     first.ended(0.0, ticket, {})
     assert schedule.again(job, 0.0, None)
-    again, second = schedule.start(1.0)
+    again, second = picked(schedule, 1.0)
     assert again is job
     assert second is not first
 
@@ -210,7 +214,7 @@ def test_jobs_can_be_taken_out():
         schedule.add(Job(name, (0,), 1))
     assert [job.owner for job in schedule.remove(lambda job: job.owner == "a")] == ["a", "a"]
     assert (len(schedule), schedule.fresh) == (2, 2)
-    job, _ = schedule.start(0.0)
+    job, _ = picked(schedule, 0.0)
     schedule.return_unsent(job)
     assert (len(schedule), schedule.fresh) == (2, 2)
 
