@@ -33,6 +33,7 @@ class Retry(StrictModel):
         "damaged",
         "symbols",
         "refusal",
+        "meta",
         "loop",
         "cut",
         "language",
@@ -41,7 +42,7 @@ class Retry(StrictModel):
         "obeyed",
         "role",
     )
-    """Findings (see `media/checks`) that make a text not worth keeping; `cut` only where the token limit cut it."""
+    """Findings (see `media/checks/findings.py`) that make a text not worth keeping."""
     attempts: int = Field(default=2, ge=0, le=5)
     temperature: float = Field(default=0.7, gt=0, le=5)
     """For asking again, where the first draws were colder."""
@@ -211,14 +212,9 @@ class CaptionStage:
 
     def _wrong(self, question: _Question) -> list[int]:
         """Return the places of draws that are worth another try."""
-        places = []
-        for place, draw in enumerate(question.ask.draws):
-            found = self._findings(question, draw)
-            if draw.finish != "length":
-                found.pop("cut", None)  # many captioners never write a full stop
-            if found.keys() & set(self._params.retry.on):
-                places.append(place)
-        return places
+        unwanted = set(self._params.retry.on)
+        draws = enumerate(question.ask.draws)
+        return [place for place, draw in draws if unwanted & self._findings(question, draw).keys()]
 
     def _findings(self, question: _Question, draw: Draw) -> dict[str, str]:
         """Return what is wrong with a text, knowing what was asked."""
