@@ -122,7 +122,7 @@ def show_plan(plan: Plan) -> None:
     out.print(f"{plan.items:,} items, {plan.images:,} with an image, {plan.shards:,} shards")
     for stage in plan.stages:
         out.print(f"  {safe(_planned(stage))}")
-        for note in stage.notes:
+        for note in stage.notes if stage.calls else ():
             out.print(f"    {safe(note)}")
         if stage.problem:
             out.print(f"    [yellow]cannot work here:[/] {safe(_cut(stage.problem, MAX_NOTE_CHARS))}")
@@ -146,7 +146,7 @@ def _planned(stage: PlannedStage) -> str:
     parts = [f"{stage.name}: at most {stage.calls:,} {stage.what} ({_cut(stage.model, MAX_CELL_CHARS)})"]
     if stage.remembered:
         parts.append(f"about {stage.remembered:,} remembered")
-    if stage.completion_tokens is not None:
+    if stage.completion_tokens:
         read = "an unknown number of" if stage.prompt_tokens is None else f"about {stage.prompt_tokens:,}"
         parts.append(f"{read} tokens in, at most {stage.completion_tokens:,} out")
     if stage.cost is not None:

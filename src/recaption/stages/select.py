@@ -190,7 +190,8 @@ class Select:
             ties = [-1 if c in rivals else seed_from(seed, record.key, self.name, c.id) for c in group]
             found = self._contest.places(group, ties)
             best = best or found[0]
-            places |= {place.caption.id: place for place in found}
+            # Of one text that came twice, both are told what the better one is.
+            places |= {place.caption.id: place for place in reversed(found)}
         if best is None:  # there is always a group, since some caption fits
             raise ValueError("nothing to rank")
         captions = tuple(self._told(caption, places.get(caption.id), best, rule) for caption in record.captions)

@@ -242,6 +242,14 @@ def test_a_text_said_twice_takes_one_place() -> None:
     assert after.captions[-1].flags["not_selected"] == f"says the same as [{FIVE[1].id}]"
 
 
+def test_one_text_that_came_twice_may_win() -> None:
+    twice = source("One of five.", "human", clip=9.0)
+    after = selected(twice, twice, *FIVE, prefer=[{"origin": "human"}, *PREFER], by={"clip": 1}, keep=1)
+    assert after.best is not None
+    assert after.best.text == "One of five."
+    assert "rank 1 of 1" in str(after.best.provenance.details["chosen_by"])
+
+
 def test_each_aspect_has_its_winner() -> None:
     captions = (
         by_model("Brief one.", "brief", clip=9.0),
