@@ -165,7 +165,7 @@ class DualEncoderScorer:
         unseen = sum(tokens.unseen for _, tokens in parts)
         if unseen:
             told.append(f"{unseen} of {sum(tokens.count for _, tokens in parts)} tokens unseen")
-        return Score(value=round(self._value(cosine), DECIMALS), reason="; ".join(told) or None)
+        return Score(value=round(self._value(cosine), DECIMALS) + 0.0, reason="; ".join(told) or None)
 
     def _value(self, cosine: float) -> float:
         if self._options.output == "cosine":
@@ -195,6 +195,11 @@ class DualEncoderScorer:
 
 class EmbeddedDualEncoder(DualEncoderScorer):
     """The dual encoder that ships with the package. It knows the demo world and nothing else."""
+
+    @cached_property
+    def name(self) -> str:
+        """`embedded`, the digest of its files, what is stated and in which precision."""
+        return f"embedded@{self._model.name(self._options.output).partition('@')[2]}"
 
     class Params(DualEncoderOptions):
         """How the shipped model is run."""

@@ -118,12 +118,20 @@ def halving(items: list[Item], run: Callable[[list[Item]], list[Result]]) -> lis
     """Return the results of all items, run together; where memory runs out, half of them at a time.
 
     Raises:
-        BackendError: Memory does not suffice for one item.
+        BackendError: Memory does not suffice for one item, or the model fails.
     """
     try:
         return run(items)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        detail = " ".join(str(error).split())[:200]
+        if not _is_memory(error):
+            raise BackendError(f"the model fails: {detail}") from error
         if len(items) == 1:
-            raise BackendError(f"too little memory for a single item: {str(error)[:200]}") from error
+            raise BackendError(f"too little memory for a single item: {detail}") from error
     middle = len(items) // 2
     return halving(items[:middle], run) + halving(items[middle:], run)
+
+
+def _is_memory(error: Exception) -> bool:
+    # On a processor torch has no class of its own for it.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,6 +47,8 @@ class TextEncoding:
     ) -> None:
         self.limit = limit
         self._tokenizer = tokenizer
+        # How far a tokenizer cuts is kept in the tokenizer itself, so only one thread may ask at a time.
+        self._lock = threading.Lock()
         self._fixed = limit if files.model_type in _FIXED_LENGTH else None
         self._names = [name for name in tokenizer.model_input_names if takes is None or name in takes]
         self._specials = int(tokenizer.num_special_tokens_to_add())

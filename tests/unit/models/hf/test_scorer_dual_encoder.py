@@ -17,9 +17,12 @@ import torch
 from PIL import Image as Pillow
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from recaption.core.errors import ImageError, UserError
+from recaption.core.errors import BackendError, ImageError, UserError
 from recaption.core.protocols import Scorer
 from recaption.core.types import Caption, Image, Record, Score
+from recaption.demo.captions import describe
+from recaption.demo.render import Renderer
+from recaption.demo.world import sample_scenes
 from recaption.media.images import BatchImages, decode
 from recaption.models.hf.dual_encoder import DualEncoderScorer
 from recaption.models.hf.dual_encoder_engine import DualEncoder
@@ -147,7 +150,8 @@ def test_scorers_of_one_model_share_it_and_what_it_has_seen(checkpoint: Callable
 
 def test_threads_may_score_at_once(checkpoint: Callable[[str], Path]) -> None:
     judge = _fresh(checkpoint("clip"))
-    batches = [pairs([record(i), record(i + 1)], SHORT) for i in range(8)]
+    # Texts of all lengths: how far a tokenizer cuts is a state that threads would fight over.
+    batches = [pairs([record(i), record(i + 1)], [*SHORT, " ".join(SENTENCES) * (i + 1)]) for i in range(8)]
     expected = [values(_fresh(checkpoint("clip")).score(batch, BatchImages())) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda batch: values(judge.score(batch, BatchImages())), batches))
@@ -356,6 +360,47 @@ def test_weights_that_are_not_in_the_files_are_not_made_up(tmp_path: Path) -> No
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match="1 of its weights are not in the files"):
         scorer(folder).score(pairs([record(1)], ["a"]), BatchImages())
+
+
+def test_memory_that_runs_out_halves_the_batch(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = pairs([record(i) for i in range(7)], SHORT)
+    expected = values(_fresh(checkpoint("clip")).score(asked, BatchImages()))
+    judge = _fresh(checkpoint("clip"))
+    model = engine(judge)._model
+    whole, most, rows = model.get_image_features, 2, []
+
+    def small(pixel_values: torch.Tensor) -> Any:
+        rows.append(len(pixel_values))
+        if len(pixel_values) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return whole(pixel_values=pixel_values)
+
+    monkeypatch.setattr(model, "get_image_features", small)
+    assert values(judge.score(asked, BatchImages())) == pytest.approx(expected, abs=2e-6)
+    assert rows == [7, 3, 1, 2, 4, 2, 2]
+    most = 0
+    with pytest.raises(BackendError, match="too little memory"):
+        judge.score(pairs([record(50)], SHORT), BatchImages())
+    monkeypatch.setattr(
+        model, "get_image_features", lambda pixel_values: pixel_values @ pixel_values.new_zeros(5)
+    )
+    with pytest.raises(BackendError, match="the model fails"):
+        judge.score(pairs([record(51)], SHORT), BatchImages())
+
+
+def test_the_embedded_one_tells_the_scenes_of_the_demo_apart() -> None:
+    judge = backend("scorers", "embedded", "score.scorers.clip").build()
+    assert judge.name.startswith("embedded@")
+    renderer, scenes, records = Renderer(), list(sample_scenes(8, seed=5)), []
+    for i, scene in enumerate(scenes):
+        buffer = io.BytesIO()
+        renderer.render(scene).save(buffer, "PNG")
+        records.append(Record(key=str(i), image=Image(data=buffer.getvalue())))
+    texts = [describe(scene, "dense", 1) for scene in scenes]
+    table = np.reshape(values(judge.score(pairs(records, texts), BatchImages())), (8, 8))
+    assert (table.argmax(axis=1) == np.arange(8)).sum() >= 7
 
 
 def test_a_recipe_names_it_by_its_folder_alone(checkpoint: Callable[[str], Path]) -> None:
