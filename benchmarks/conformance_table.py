@@ -26,7 +26,7 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
     "no echo": ("not_echoed",),
     "log-probs": ("log_probabilities_are_of", "a_limit_of_tokens"),
     "guidance": ("guidance_of_one",),
-    "beams": ("beams_are",),
+    "beams": ("beams_are", "diverse_beams"),
     "seen once": ("a_picture_is_seen_once",),
     "bad picture": ("a_bad_picture",),
     "threads": ("several_threads", "stops_listening"),

@@ -105,6 +105,17 @@ class TestTransformers(GeneratorLaws):
             assert first.logprobs is not None
             assert len(first.logprobs) == first.completion_tokens
 
+    def test_diverse_beams_keep_apart(self, generator: TransformersGenerator) -> None:
+        prompt = PROMPTS[generator.prompt_style][0]
+        apart = replace(GREEDY, beams=3, beam_groups=3, n=3, diversity_penalty=1000.0)
+        requests = [request_for(prompt, picture, apart) for picture in blocks(2)]
+        together = ask(generator, requests)
+        assert texts(together) == [texts(ask(generator, [request]))[0] for request in requests]
+        greedy = ask(generator, [request_for(prompt, picture) for picture in blocks(2)])
+        for generations, (plain,) in zip(together, greedy, strict=True):
+            assert generations[0].text == plain.text
+            assert len({one.text for one in generations}) == 3
+
     @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
     def test_it_runs_in_other_formats(self, folder: Path, dtype: str) -> None:
         generator = TransformersGenerator(TransformersGenerator.Params(model=str(folder), dtype=dtype))

@@ -89,6 +89,9 @@ def _banned(tokens: list[int], size: int) -> list[int]:
 class Draw(Penalties):
     """Draws one token per row, and keeps its log-probability under the model itself.
 
+    With more than one of `beam_groups`, so many rows that follow one another belong to one request, and each keeps
+    away from the tokens of those before it: diverse beam search with one beam per group (Vijayakumar et al. 2016).
+
     With `guidance` other than None the rows come twice, first with the picture and then without, and both halves are
     given the token drawn from the guided scores (Sanchez et al. 2023).
     """
@@ -97,6 +100,7 @@ class Draw(Penalties):
         self, sampling: Sequence[Sampling], seeds: Sequence[int], guidance: float | None, device: torch.device
     ) -> None:
         super().__init__(sampling, device)
+        self._groups, self._diversity = sampling[0].beam_groups, sampling[0].diversity_penalty
         self._guidance = guidance
         self._heat = torch.tensor([s.temperature for s in sampling], device=device)[:, None]
         self._nucleus = torch.tensor([s.top_p for s in sampling], device=device)[:, None]
@@ -115,6 +119,8 @@ class Draw(Penalties):
         self._raw = scores[:rows].float()
         scores = self._guided(scores.float())
         scores = self._lowered(written, scores)
+        if self._groups > 1:
+            scores = _diverse(scores, self._groups, self._diversity)
         if self._drawn:
             scores = self._noisy(scores, written.shape[1])
         return scores if self._guidance is None else torch.cat([scores, scores])
@@ -147,6 +153,17 @@ class Draw(Penalties):
             warm = _nucleus(warm, self._nucleus)
         noisy = warm + gumbel(self._seeds, step, scores.shape[1])
         return torch.where(hot, noisy, scores)
+
+
+def _diverse(scores: Tensor, groups: int, penalty: float) -> Tensor:
+    """Lower, for each of the groups that follow one another, the tokens that the groups before it take now."""
+    apart = scores.view(-1, groups, scores.shape[1]).clone()
+    taken = torch.zeros_like(apart[:, 0])
+    for group in range(groups):
+        apart[:, group] -= penalty * taken
+        chosen = apart[:, group].argmax(dim=1, keepdim=True)
+        taken.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=taken.dtype))
+    return apart.view_as(scores)
 
 
 def _nucleus(scores: Tensor, share: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ class Engine:
         self._tokenizer = processor.tokenizer
         self._end(processor)
         self.wording = Wording(processor, family, template, self._start)
+        self._positions = _positions(self._model.config)
         self._sight = sight(self._model, family.vision)
         self.seen = Seen()
 
@@ -81,6 +82,11 @@ class Engine:
                 text_config, "decoder_start_token_id", None
             )
         self._start = [] if first is None else [int(first), *endings.opening]
+
+    def room(self, item: Item) -> int:
+        """Return how many tokens can be written behind a prompt before the model runs out of positions."""
+        opening = item.text.get("decoder_input_ids", item.text.get("input_ids"))
+        return self._positions - (0 if opening is None else opening.shape[1])
 
     def run(
         self, rows: Sequence[Row], items: Mapping[int, Item], sampling: Sequence[Sampling]
@@ -111,31 +117,18 @@ class Engine:
     def _run(
         self, items: Sequence[Item], draws: Sequence[int], sampling: Sequence[Sampling]
     ) -> list[list[Drawn]]:
-        first, device = sampling[0], self._model.device
-        beams, guidance = first.beams, None if first.guidance == 1 else first.guidance
+        first, groups = sampling[0], sampling[0].beam_groups
+        copies = first.n if first.beams > groups else 1
+        if groups > 1:
+            items, draws, sampling = _times(items, groups), _times(draws, groups), _times(sampling, groups)
+        guidance = None if first.guidance == 1 else first.guidance
         everything = list(items) if guidance is None else [*items, *self._blind(items)]
         inputs = batch_of_texts(everything, "right" if self._family.padding == "right" else "left", self._pad)
         inputs |= batch_of_pictures(everything, SEEN_ONLY if self._sight else frozenset())
         inputs = {name: self._moved(value) for name, value in inputs.items()}
+        limits = [min(s.max_tokens, self.room(item)) for s, item in zip(sampling, items, strict=True)]
         seeds = [seed_from(s.seed, draw) for s, draw in zip(sampling, draws, strict=True)]
-        chooser = (
-            Penalties(_times(sampling, beams), device) if beams > 1 else Draw(sampling, seeds, guidance, device)
-        )
-        limits = [s.max_tokens for s in sampling]
-        settings: dict[str, Any] = {
-            "do_sample": False,
-            "num_beams": beams,
-            "num_return_sequences": first.n if beams > 1 else 1,
-            "max_new_tokens": max(limits),
-            "logits_processor": LogitsProcessorList([chooser]),
-            "return_dict_in_generate": True,
-            "output_logits": beams > 1,
-        }
-        if self._family.ends == "settings":
-            settings |= {"eos_token_id": list(self._ends), "pad_token_id": self._pad}
-        if beams == 1:
-            both = limits if guidance is None else [*limits, *limits]
-            settings["stopping_criteria"] = StoppingCriteriaList([Limits(both, chooser, device)])
+        chooser, settings = self._decoding(sampling, seeds, limits, guidance)
         with self._seeing(everything):
             output = self._model.generate(**inputs, **settings, **self._extra)
         written = output.sequences[:, chooser.start :]
@@ -143,8 +136,29 @@ class Engine:
             logprobs, broken = chooser.finished(written[: len(items)])
         else:
             logprobs, broken = _beam_logprobs(output, written)
-        copies = first.n if beams > 1 else 1
-        return self._texts(items, written.tolist(), logprobs.tolist(), broken.tolist(), limits, copies)
+        found = self._texts(items, written.tolist(), logprobs.tolist(), broken.tolist(), limits, copies)
+        if groups == 1:
+            return found
+        return [[text for (text,) in found[i : i + groups]][: first.n] for i in range(0, len(found), groups)]
+
+    def _decoding(
+        self, sampling: Sequence[Sampling], seeds: Sequence[int], limits: Sequence[int], guidance: float | None
+    ) -> tuple[Penalties, dict[str, Any]]:
+        """Return what chooses the tokens, and the arguments of `generate`."""
+        first, device = sampling[0], self._model.device
+        settings: dict[str, Any] = {
+            "do_sample": False, "max_new_tokens": max(limits), "return_dict_in_generate": True, "num_beams": 1,
+        }  # fmt: skip
+        if self._family.ends == "settings":
+            settings |= {"eos_token_id": list(self._ends), "pad_token_id": self._pad}
+        if first.beams > first.beam_groups:
+            chooser = Penalties(_times(sampling, first.beams), device)
+            settings |= {"num_beams": first.beams, "num_return_sequences": first.n, "output_logits": True}
+        else:
+            chooser = Draw(sampling, seeds, guidance, device)
+            both = limits if guidance is None else [*limits, *limits]
+            settings["stopping_criteria"] = StoppingCriteriaList([Limits(both, chooser, device)])
+        return chooser, settings | {"logits_processor": LogitsProcessorList([chooser])}
 
     def _blind(self, items: Sequence[Item]) -> list[Item]:
         if self._family.blind == "blank":
@@ -178,14 +192,14 @@ class Engine:
                 tokens = list(written[row][: limits[index]])
                 end = next((at for at, token in enumerate(tokens) if token in self._ends), len(tokens))
                 text = self._tokenizer.decode(tokens[:end], skip_special_tokens=True).strip()
-                chances = tuple(round(value, 5) for value in logprobs[row][:end])
+                chances = tuple(round(value, 4) for value in logprobs[row][:end])
                 texts.append(Drawn(text, end < len(tokens), chances, item.length, broken[row]))
             found.append(texts)
         return found
 
 
-def _times(sampling: Sequence[Sampling], beams: int) -> list[Sampling]:
-    return [one for one in sampling for _ in range(beams)]
+def _times(each: Sequence[Any], count: int) -> list[Any]:
+    return [one for one in each for _ in range(count)]
 
 
 def _beam_logprobs(output: Any, written: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,6 +212,13 @@ def _beam_logprobs(output: Any, written: Tensor) -> tuple[Tensor, Tensor]:
         steps.append(logits.float().log_softmax(dim=1)[beam].gather(1, written[:, step : step + 1])[:, 0])
     logprobs = torch.stack(steps, dim=1)
     return logprobs, torch.isnan(logprobs).any(dim=1)
+
+
+def _positions(config: Any) -> int:
+    """Return how many tokens the part that writes can tell apart by their place."""
+    decoder = config.get_text_config(decoder=True)
+    names = ("max_position_embeddings", "n_positions", "max_target_positions")
+    return next((int(value) for name in names if (value := getattr(decoder, name, None))), 1 << 30)
 
 
 def _memory() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -129,7 +129,7 @@ class TransformersGenerator:
 
     def _answered(self, engine: Engine, window: _Window) -> Iterator[tuple[int, Sequence[Generation]]]:
         yield from self._prepared(engine, window)
-        rows = in_order(window.rows(equal=self._family.padding == "equal"))
+        rows = in_order(window.rows(equal=self._family.padding == "equal", room=engine.room))
         left = Counter(row.picture for row in rows)
         batches = in_batches(rows, self._size, lambda batch: self._run(engine, window, batch, left))
         while True:
@@ -165,13 +165,14 @@ class TransformersGenerator:
             return _errors(request, "this model writes about pictures, and the request has none")
         try:
             seen = None if picture is None else (picture.digest, picture.pixels)
-            window.items[position] = engine.wording.item(
-                request.prompt, seen, guided=request.sampling.guidance != 1
-            )
+            item = engine.wording.item(request.prompt, seen, guided=request.sampling.guidance != 1)
         except ImageError as error:
             return _errors(request, f"image: {error}", retryable=error.retryable)
         except (ValueError, IndexError, KeyError, TypeError) as error:
             return _errors(request, f"the model's processor refused the request: {_line(error)}")
+        if engine.room(item) < 1:
+            return _errors(request, f"the prompt of {item.length:,} tokens leaves the model no room to write")
+        window.items[position] = item
         return None
 
     def _run(
@@ -195,13 +196,20 @@ class _Window:
     failed: list[tuple[int, Sequence[Generation]]] = field(default_factory=list)
     found: dict[int, dict[int, list[Generation]]] = field(default_factory=lambda: defaultdict(dict))
 
-    def rows(self, *, equal: bool) -> list[Row]:
-        """Return all rows; with `equal`, prompts of different lengths are of different modes."""
+    def rows(self, *, equal: bool, room: Callable[[Item], int]) -> list[Row]:
+        """Return all rows. Prompts of different lengths are of different modes where all must be `equal`.
+
+        So they are where the model would run out of positions, as `room` tells, before the last row is done.
+        """
+        most = max((request.sampling.max_tokens for request in self.requests), default=0)
         return [
             Row(
                 request=position,
                 draw=draw,
-                mode=(*mode(self.requests[position].sampling), item.length if equal else 0),
+                mode=(
+                    *mode(self.requests[position].sampling),
+                    item.length if equal or room(item) < most else 0,
+                ),
                 picture=item.key,
                 length=item.length,
             )

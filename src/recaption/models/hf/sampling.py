@@ -38,10 +38,15 @@ def _faults(s: Sampling) -> list[tuple[bool, str]]:
         ),
         (s.beams > 1 and s.temperature > 0, "beams are searched, not drawn: temperature must be 0 with beams"),
         (s.beams > 1 and s.guidance != 1, "guidance does not go with beams; leave one of them out"),
+        (s.beam_groups < 1, f"beam_groups is {s.beam_groups}; it must be at least 1"),
+        (s.diversity_penalty < 0, f"diversity_penalty is {s.diversity_penalty}; it must not be negative"),
         (
-            s.beam_groups > 1 or s.diversity_penalty != 0,
-            "diverse beams (beam_groups, diversity_penalty) are not there for this model: its library no longer has "
-            "them. Use temperature and several seeds for texts that differ.",
+            s.beam_groups > 1 and s.beams != s.beam_groups,
+            f"beams must be as many as beam_groups, one beam per group; found {s.beams} and {s.beam_groups}",
+        ),
+        (
+            (s.beam_groups > 1) != (s.diversity_penalty > 0),
+            "diversity_penalty goes with beam_groups of more than 1, and they with it",
         ),
     ]
 
@@ -53,6 +58,8 @@ def draws(sampling: Sampling) -> int:
 
 def mode(sampling: Sampling) -> tuple[Hashable, ...]:
     """Return what requests must have in common to share a batch."""
+    if sampling.beam_groups > 1:
+        return ("diverse", sampling.beam_groups, sampling.n, sampling.diversity_penalty)
     if sampling.beams > 1:
         search = (sampling.beams, sampling.n, sampling.max_tokens, sampling.repetition_penalty)
         return ("beams", *search, sampling.no_repeat_ngram)

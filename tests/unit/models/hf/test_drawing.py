@@ -76,6 +76,12 @@ class TestDraw:
         draw(torch.zeros(2, 1, dtype=torch.long), torch.tensor([[0.0, 1.0], [float("nan"), 1.0]]))
         assert draw.finished(torch.zeros(2, 1, dtype=torch.long))[1].tolist() == [False, True]
 
+    def test_groups_keep_away_from_what_those_before_them_take(self) -> None:
+        draw = Draw([Sampling(beams=3, beam_groups=3, diversity_penalty=1.0)] * 6, [0] * 6, None, CPU)
+        scores = torch.tensor([[3.0, 2.5, 2.4, 0.0], [0.0, 0.0, 9.0, 0.0]]).repeat_interleave(3, dim=0)
+        chosen = draw(torch.zeros(6, 1, dtype=torch.long), scores).argmax(dim=1)
+        assert chosen.tolist() == [0, 1, 2, 2, 2, 2]
+
     def test_guidance_moves_away_from_what_is_said_blindly(self) -> None:
         draw = Draw([Sampling(guidance=2.0)], [1], 2.0, CPU)
         seeing, blind = torch.tensor([[2.0, 1.9]]), torch.tensor([[3.0, 0.0]])

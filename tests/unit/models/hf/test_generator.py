@@ -148,6 +148,8 @@ class TestRefusals:
             (Sampling(n=3, beams=2), "3 texts cannot come out of 2 beams"),
             (Sampling(beams=2, temperature=0.5), "temperature must be 0"),
             (Sampling(beams=2, guidance=2.0), "guidance does not go with beams"),
+            (Sampling(beams=4, beam_groups=2, diversity_penalty=1.0), "beams must be as many as beam_groups"),
+            (Sampling(diversity_penalty=1.0), "diversity_penalty goes with beam_groups"),
             (Sampling(temperature=float("nan")), "not finite"),
             (Sampling(max_tokens=0), "max_tokens is 0"),
         ],
@@ -170,6 +172,16 @@ class TestText:
         )
         assert without[0].text
         assert without[0].logprobs != with_picture[0].logprobs
+
+    def test_a_model_writes_as_far_as_it_has_places(self, blip: Path) -> None:
+        """The decoder of this checkpoint has 512 positions."""
+        endless = replace(GREEDY, max_tokens=2000)
+        ((one,),) = ask(generator(blip), [request_for("cat " * 500, blocks(1)[0], endless)])
+        assert one.error is None
+        assert one.completion_tokens is not None
+        assert 0 < one.completion_tokens <= 11
+        ((one,),) = ask(generator(blip), [request_for("cat " * 600, blocks(1)[0])])
+        assert one.error == "the prompt of 602 tokens leaves the model no room to write"
 
     def test_greedy_texts_are_copies(self, llava: Path) -> None:
         ((first, second),) = ask(

@@ -1,0 +1,31 @@
+"""The laws, on the captioner that comes with the package."""
+
+import pytest
+
+pytest.importorskip("transformers")
+
+from recaption.models.hf.embedded import EmbeddedGenerator
+from recaption.recipes.backends import backend
+from tests.conformance.laws import GeneratorLaws, ask, request_for
+from tests.conformance.pictures import blocks
+
+
+@pytest.fixture(scope="module")
+def embedded() -> EmbeddedGenerator:
+    return EmbeddedGenerator(EmbeddedGenerator.Params(batch_size=8))
+
+
+class TestEmbedded(GeneratorLaws):
+    @pytest.fixture
+    def generator(self, embedded: EmbeddedGenerator) -> EmbeddedGenerator:
+        return embedded
+
+    def test_a_recipe_finds_it_by_its_word(self) -> None:
+        made = backend("generators", "embedded", "caption.captioner").build()
+        assert made.name.startswith("embedded@")
+        assert made.prompt_style == "embedded"
+
+    def test_aspects_differ(self, generator: EmbeddedGenerator) -> None:
+        picture = blocks(1)[0]
+        answers = ask(generator, [request_for(token, picture) for token in ("<brief>", "<text>", "<dense>")])
+        assert len({one.text for (one,) in answers}) == 3
