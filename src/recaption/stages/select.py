@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from recaption.core.digests import seed_from
+from recaption.core.errors import UserError
 from recaption.core.protocols import Context
 from recaption.core.types import Caption, Dropped, JsonValue, Kept, Origin, Outcome, Record, Score
 from recaption.recipes.strict import StrictModel
@@ -117,9 +118,26 @@ class Select:
         """Return every record with its choice; a record that has no text that may stand is dropped.
 
         Raises:
-            UserError: A threshold was set for another scorer than the one that gave the scores.
+            UserError: A threshold was set for another scorer than the one that gave the scores, or nothing at all
+                was scored under a label that counts here.
         """
+        self._require_scores(records)
         return [self._select(record, context.seed) for record in records]
+
+    def _require_scores(self, records: Sequence[Record]) -> None:
+        """A caption may lack a score, but where all do, the label is misspelt or the stage `score` is missing."""
+        counting = {*(label for label, weight in self._params.by.items() if weight)}
+        counting |= {*self._params.min, *self._params.max}
+        if not counting:
+            return
+        made = [c for r in records for c in r.captions if c.kept and c.origin not in ("alt", "human")]
+        known = {label for caption in made for label in caption.scores}
+        if made and not counting <= known:
+            missing = ", ".join(sorted(counting - known))
+            raise UserError(
+                f"select: no caption has a score {missing}; there are: {', '.join(sorted(known)) or 'none'}. "
+                "Put the stage `score` before it, with a scorer under that label."
+            )
 
     def _select(self, record: Record, seed: int) -> Outcome:
         record, bad = self._without_bad(record)

@@ -132,6 +132,15 @@ def test_a_caption_without_the_score_ranks_last_and_is_never_a_crash() -> None:
     assert kept.flags["not_selected"] == "rank 6 of 6 by clip: no score by clip"
 
 
+def test_a_label_that_nobody_scored_under_is_an_error_and_not_a_tie() -> None:
+    wrong: list[dict[str, Any]] = [{"by": {"clop": 1}}, {"by": {"clip": 1}, "min": {"clop": 1}}]
+    for params in wrong:
+        with pytest.raises(UserError, match="no caption has a score clop; there are: clip"):
+            outcome(*FIVE, **params)
+    assert chosen(*FIVE, by={"clip": 1, "watched": 0}).text == "Text b."
+    assert chosen(source("Castle"), by={"clip": 1}).text == "Castle"  # nothing was made, so nothing is missing
+
+
 def test_the_original_competes_and_may_win() -> None:
     good = source("Laugharne Castle at dusk", clip=6.0, triage=0.8)
     best = chosen(good, *FIVE, by={"clip": 1}, keep=2)
