@@ -164,6 +164,7 @@ class FaultServer:
             image=image,
             n=int(body.get("n") or 1),
             seed=int(body.get("seed") or 0),
+            max_tokens=int(body.get("max_tokens") or 4096),
             logprobs=bool(body.get("logprobs")),
             model=str(body.get("model")),
             number=len(self.calls),

@@ -27,6 +27,7 @@ class Question:
     image: str
     n: int
     seed: int
+    max_tokens: int
     logprobs: bool
     model: str
     number: int
@@ -36,30 +37,37 @@ class Question:
 
 def caption(image: str, seed: int, choice: int) -> str:
     """Return the caption of a picture, by which right, swapped and doubled answers can be told."""
-    view = "" if seed == 0 and choice == 0 else f", view {seed + choice}"
-    return f"A small picture {image[:16]} of coloured blocks on a plain ground{view}."
+    view = "" if seed == 0 and choice == 0 else f"(view {seed + choice}) "
+    return f"A small picture {image[:16]} {view}of coloured blocks on a plain ground."
 
 
 def completion(question: Question, **changes: Any) -> dict[str, Any]:
     """Return the body of a right answer, every choice changed as said: `content`, `finish_reason`, `refusal`…"""
-    finish = changes.pop("finish_reason", "stop")
+    whole = changes.pop("finish_reason", "stop")
     choices = []
+    words = 0
     for i in range(1 if question.plan.ignore_n else question.n):
-        text = caption(question.image, question.seed, i)
+        text, finish = _cut(caption(question.image, question.seed, i), question.max_tokens, whole)
+        words += len(text.split())
         message = {"role": "assistant", "content": text, **changes}
         told = None
         if question.logprobs:
             told = {"content": [{"token": w, "logprob": -0.25, "top_logprobs": []} for w in text.split()]}
         choices.append({"index": i, "message": message, "logprobs": told, "finish_reason": finish})
-    written = 16 * len(choices)
     return {
         "id": f"chatcmpl-{question.number}",
         "object": "chat.completion",
         "created": 0,
         "model": question.model,
         "choices": choices,
-        "usage": {"prompt_tokens": 100, "completion_tokens": written, "total_tokens": 100 + written},
+        "usage": {"prompt_tokens": 100, "completion_tokens": words, "total_tokens": 100 + words},
     }
+
+
+def _cut(text: str, max_tokens: int, finish: str) -> tuple[str, str]:
+    """Return a text of at most so many words, and how it ended."""
+    words = text.split()
+    return (text, finish) if len(words) < max_tokens else (" ".join(words[:max_tokens]), "length")
 
 
 Reply = Callable[[web.Request, Question], Awaitable[web.StreamResponse]]
