@@ -97,9 +97,16 @@ class Draw(Penalties):
     """
 
     def __init__(
-        self, sampling: Sequence[Sampling], seeds: Sequence[int], guidance: float | None, device: torch.device
+        self,
+        sampling: Sequence[Sampling],
+        seeds: Sequence[int],
+        guidance: float | None,
+        device: torch.device,
+        ends: Sequence[int] = (),
     ) -> None:
+        """Take one sampling and one seed per row; `ends` are the tokens of which any ends a text."""
         super().__init__(sampling, device)
+        self._ends = torch.tensor(list(ends), dtype=torch.int64, device=device)
         self._groups, self._diversity = sampling[0].beam_groups, sampling[0].diversity_penalty
         self._guidance = guidance
         self._heat = torch.tensor([s.temperature for s in sampling], device=device)[:, None]
@@ -120,7 +127,8 @@ class Draw(Penalties):
         scores = self._guided(scores.float())
         scores = self._lowered(written, scores)
         if self._groups > 1:
-            scores = _diverse(scores, self._groups, self._diversity)
+            going = ~torch.isin(written, self._ends).any(dim=1)
+            scores = _diverse(scores, self._groups, self._diversity, going)
         if self._drawn:
             scores = self._noisy(scores, written.shape[1])
         return scores if self._guidance is None else torch.cat([scores, scores])
@@ -155,14 +163,14 @@ class Draw(Penalties):
         return torch.where(hot, noisy, scores)
 
 
-def _diverse(scores: Tensor, groups: int, penalty: float) -> Tensor:
-    """Lower, for each of the groups that follow one another, the tokens that the groups before it take now."""
+def _diverse(scores: Tensor, groups: int, penalty: float, going: Tensor) -> Tensor:
+    """Lower, for each group that follows others, the tokens that those before it, if still going, take now."""
     apart = scores.view(-1, groups, scores.shape[1]).clone()
     taken = torch.zeros_like(apart[:, 0])
     for group in range(groups):
         apart[:, group] -= penalty * taken
         chosen = apart[:, group].argmax(dim=1, keepdim=True)
-        taken.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=taken.dtype))
+        taken.scatter_add_(1, chosen, going.view(-1, groups)[:, group, None].to(taken.dtype))
     return apart.view_as(scores)
 
 

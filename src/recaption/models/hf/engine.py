@@ -155,7 +155,7 @@ class Engine:
             chooser = Penalties(_times(sampling, first.beams), device)
             settings |= {"num_beams": first.beams, "num_return_sequences": first.n, "output_logits": True}
         else:
-            chooser = Draw(sampling, seeds, guidance, device)
+            chooser = Draw(sampling, seeds, guidance, device, self._ends)
             both = limits if guidance is None else [*limits, *limits]
             settings["stopping_criteria"] = StoppingCriteriaList([Limits(both, chooser, device)])
         return chooser, settings | {"logits_processor": LogitsProcessorList([chooser])}

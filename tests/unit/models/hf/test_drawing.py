@@ -82,6 +82,12 @@ class TestDraw:
         chosen = draw(torch.zeros(6, 1, dtype=torch.long), scores).argmax(dim=1)
         assert chosen.tolist() == [0, 1, 2, 2, 2, 2]
 
+    def test_a_group_that_has_ended_takes_nothing(self) -> None:
+        draw = Draw([Sampling(beams=2, beam_groups=2, diversity_penalty=9.0)] * 2, [0, 0], None, CPU, ends=[3])
+        draw(torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 4))
+        written = torch.tensor([[0, 3], [0, 1]])
+        assert draw(written, torch.tensor([[9.0, 0, 0, 0]] * 2)).argmax(dim=1).tolist() == [0, 0]
+
     def test_guidance_moves_away_from_what_is_said_blindly(self) -> None:
         draw = Draw([Sampling(guidance=2.0)], [1], 2.0, CPU)
         seeing, blind = torch.tensor([[2.0, 1.9]]), torch.tensor([[3.0, 0.0]])
