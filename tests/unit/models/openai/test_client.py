@@ -5,6 +5,7 @@ import io
 import threading
 import zlib
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ from tests.unit.models.openai.asking import (
 
 def right(number: int, seed: int = 0, choice: int = 0) -> str:
     return caption(sha256(jpeg(number)).hexdigest(), seed, choice)
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_every_request_gets_its_own_answer_and_every_call_is_counted():
@@ -237,15 +242,20 @@ def test_a_budget_stops_after_exactly_so_many_calls_and_hands_out_what_was_paid(
 
 
 def test_a_budget_of_money_counts_what_calls_cost_not_what_they_could(tmp_path):
-    price = {"input_per_million": 1.0, "output_per_million": 2.0}
-    used = (100 * 1.0 + 16 * 2.0) / 1e6  # what the server says of each call
-    with serving() as (server, url), asking(url + "/v1", price=price) as generator:
-        meter = SqliteMeter(tmp_path / "spent.sqlite", Budget(cost=used * 40))
+    calls = []
+
+    async def handler(request, body):
+        calls.append(body)
+        return web.json_response(completion("A cat.", usage={"prompt_tokens": 100, "completion_tokens": 16}))
+
+    price, cost = {"input_per_million": 1.0, "output_per_million": 2.0}, (100 * 1.0 + 16 * 2.0) / 1e6
+    with answering(handler) as url, asking(url, price=price) as generator:
+        meter = SqliteMeter(tmp_path / "spent.sqlite", Budget(cost=cost * 40))
         with pytest.raises(BudgetError):
             answers(generator, [request(i) for i in range(200)], meter)
         spent = meter.spent()["m"]
-        assert spent.cost <= used * 40 + 1e-12
-        assert 30 <= len(server.calls) <= 40
+        assert spent.cost == pytest.approx(cost * len(calls))
+        assert 35 <= len(calls) <= 40  # each could have cost twice as much
         meter.close()
 
 
@@ -294,6 +304,21 @@ def test_an_iterator_left_early_calls_nobody_any_more():
         assert answers(generator, [request(1000)])[0][0].text == right(1000)
         assert len(server.calls) <= 4 + 4 + 1
         assert meter.reserved == 0
+
+
+def test_calls_left_early_leak_no_connections():
+    with serving(Plan(latency_s=0.002)) as (_, url), asking(url + "/v1", in_flight=16) as generator:
+        answers(generator, [request(i) for i in range(32)])
+        before = _open_files()
+        for round_ in range(30):
+            iterator = generator.generate([request(i) for i in range(40)], CountingMeter())
+            for _ in range(round_ % 5):
+                next(iterator)
+            iterator.close()  # type: ignore[attr-defined]
+        assert len(answers(generator, [request(i) for i in range(100)])) == 100
+        assert generator._client is not None
+        assert generator._client._engine._schedule.under_way == 0
+        assert _open_files() <= before + 2 * 16  # both ends of each connection are ours
 
 
 def test_pictures_are_read_once_a_call_and_bad_ones_are_answers():
