@@ -28,7 +28,7 @@ Action: TypeAlias = Literal["flag", "fix", "drop", "keep"]
 
 DEFAULT_POLICY: Final[dict[str, Action]] = {
     **dict.fromkeys(MENDABLE, "fix"),
-    **dict.fromkeys(("hedge", "number", "name", "quote", "injected", "blind", "twin", "stray"), "flag"),
+    **dict.fromkeys(("hedge", "number", "name", "quote", "injected", "twin", "stray"), "flag"),
 }
 """What is done about a finding; all that is not named here is dropped."""
 
@@ -142,7 +142,6 @@ class Check:
             finish_reason=cast("Finish", finish) if finish in ("stop", "length", "refusal", "error") else None,
             max_chars=self._params.max_chars,
             min_words=self._params.min_words,
-            same_as_blank=details.get("same_as_blank") is True,
         )
 
     def _language(self, caption: Caption) -> str | None:

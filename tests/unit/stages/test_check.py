@@ -148,12 +148,6 @@ def test_the_language_is_the_one_that_was_asked_for() -> None:
     assert kept(checked(record(zh), language="en")[0]) == []
 
 
-def test_a_blind_caption_is_flagged() -> None:
-    (after,) = checked(record(written("A brown dog on a sofa.", same_as_blank=True)))
-    assert set(after.captions[1].flags) == {"blind"}
-    assert kept(after) == ["A brown dog on a sofa."]
-
-
 def test_two_answers_that_are_one_when_mended_are_one() -> None:
     (after,) = checked(record(written("Caption: A dog on a sofa."), written('"A dog on a sofa."')))
     assert kept(after) == ["A dog on a sofa."]

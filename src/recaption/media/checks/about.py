@@ -27,8 +27,6 @@ class About:
     """More characters than this no caption has."""
     min_words: int = 2
     """Fewer words than this are no caption; of Chinese and the like, characters."""
-    same_as_blank: bool = False
-    """The model wrote the same about a picture without content."""
 
 
 @dataclass(frozen=True, slots=True)

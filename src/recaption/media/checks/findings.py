@@ -45,7 +45,6 @@ FINDINGS: Final[dict[str, str]] = {
     "number": "a number that nothing else says",
     "name": "a name that nothing else says",
     "quote": "quoted words that nothing else says",
-    "blind": "the same was written about a picture without content",
 }
 """Every finding about one text, and what it means."""
 
@@ -64,8 +63,6 @@ def findings(text: str, about: About | None = None) -> list[Finding]:
     if len(text) > known.max_chars:
         found.append(Finding("long", f"{len(text)} characters where {known.max_chars} are the most"))
         text = text[: known.max_chars]
-    if known.same_as_blank:
-        found.append(Finding("blind", "the model wrote the same about a blank picture"))
     reading = Reading(text)
     for check in _CHECKS:
         found.extend(check(reading, known))

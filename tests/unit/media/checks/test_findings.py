@@ -155,10 +155,6 @@ def test_an_order_beside_the_picture_is_told_and_an_answer_that_follows_it() -> 
     assert names("A dog and a zebrafish.", About(context_texts=("zebrafish tank",))) == set()
 
 
-def test_the_same_about_a_blank_picture() -> None:
-    assert names("A dog on a sofa.", About(same_as_blank=True)) == {"blind"}
-
-
 def test_a_megabyte_is_judged_by_its_head() -> None:
     assert "long" in names("a dog and " * 100_000)
 
