@@ -41,7 +41,7 @@ class RunOptions(StrictModel):
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
     batch_size: int = Field(default=16, ge=1)
-    """Images that go through the model together. More gain little on a processor; a GPU wants 64 and more."""
+    """Images (of a language model, texts) that go together. More gain nothing on a processor, much on a GPU."""
 
 
 class ScoringParams(RunOptions):
