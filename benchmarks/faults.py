@@ -29,7 +29,7 @@ from recaption.core.types import Image, Record
 from recaption.datasets.meter import Budget, SqliteMeter
 from recaption.media.images import BatchImages
 from recaption.recipes.backends import backend
-from tests.servers.plans import Plan
+from tests.servers.plans import Plan, RateLimit
 from tests.servers.retry_after import FORMS, Form
 from tests.servers.running import server_process, serving
 
@@ -192,6 +192,46 @@ def blackout(captions: int, seconds: float = 6.0, in_flight: int = 256) -> Itera
     )
 
 
+def pacing(captions: int) -> Iterator[str]:
+    """A server that allows so many calls a second and says so in its headers; the client is told nothing."""
+    allowed = 100.0
+    limit = RateLimit(requests=allowed, window_s=1.0)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server_process(Plan(limit=limit, latency_s=0.05), Path(folder) / "calls.log") as server,
+    ):
+        asked = ask(server.url + "/v1", pictures(captions))
+        calls = server.calls()
+    first = min(c.started_s for c in calls)
+    late = [c for c in calls if c.started_s - first > 5.0]
+    span = max(c.started_s for c in late) - first - 5.0
+    refused = sum(c.mode == "limited" for c in late)
+    yield (
+        f"{allowed:g} calls a second allowed: {(len(late) - refused) / span:.1f} a second after the first 5 s, "
+        f"{refused / len(late):.2%} refused then; delivered {asked.right} of {captions}"
+    )
+
+
+def slots(captions: int) -> Iterator[str]:
+    """One call in ten is told to come back in five seconds: the others shall not wait for it."""
+    rates = {"429_retry_after": 0.1}
+    latency_s = 0.2
+    found: list[tuple[float, int]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for plan in (Plan(latency_s=latency_s), Plan(latency_s=latency_s, rates=rates, retry_after="5")):
+            with server_process(plan, Path(folder) / f"{len(found)}.log") as server:
+                asked = ask(server.url + "/v1", pictures(captions))
+                calls = server.calls()
+            first = min(c.started_s for c in calls)
+            ends = sorted((c.ended_s or 0.0) - first for c in calls if c.mode == "ok" and c.attempt == 1)
+            found.append((len(ends) / ends[-1], asked.right))
+    (free, _), (held, right) = found
+    yield (
+        f"one in ten told to wait 5 s: the others at {held:.0f} a second, {held / free:.3f} of what they reach "
+        f"without; delivered {right} of {captions}"
+    )
+
+
 def hung(captions: int) -> Iterator[str]:
     """Servers that never answer, stall, drip and never stop: every call ends by its deadline, in bounded memory."""
     for mode in ("hang", "stall_mid_body", "drip", "endless"):
@@ -282,6 +322,8 @@ PARTS: dict[str, Callable[[int], Iterator[str]]] = {
     "mixed30": lambda captions: mixed(0.3, captions),
     "mixed60": lambda captions: mixed(0.6, captions),
     "retry_after": retry_after,
+    "pacing": pacing,
+    "slots": slots,
     "blackout": blackout,
     "hung": hung,
     "budget": budget,
