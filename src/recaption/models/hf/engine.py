@@ -129,7 +129,7 @@ class Engine:
         limits = [min(s.max_tokens, self.room(item)) for s, item in zip(sampling, items, strict=True)]
         seeds = [seed_from(s.seed, draw) for s, draw in zip(sampling, draws, strict=True)]
         chooser, settings = self._decoding(sampling, seeds, limits, guidance)
-        with self._seeing(everything):
+        with self._seeing(everything, inputs.get("pixel_values")):
             output = self._model.generate(**inputs, **settings, **self._extra)
         written = output.sequences[:, chooser.start :]
         if isinstance(chooser, Draw):
@@ -169,12 +169,13 @@ class Engine:
         dtype = self._model.dtype if value.is_floating_point() else None
         return value.to(self._model.device, dtype)
 
-    def _seeing(self, items: Sequence[Item]) -> Any:
+    def _seeing(self, items: Sequence[Item], given: Tensor | None) -> Any:
         shown = [item for item in items if item.key]
         fresh = {item.key: item for item in shown if item.key not in self.seen.parts}
         pictures = {k: self._moved(v) for k, v in batch_of_pictures(list(fresh.values())).items()}
         tiles = [item.tiles for item in fresh.values()]
-        return seeing_once(self._sight, self.seen, [item.key for item in shown], list(fresh), pictures, tiles)
+        rows, length = [item.key for item in shown], 0 if given is None else len(given)
+        return seeing_once(self._sight, self.seen, rows, list(fresh), pictures, tiles, length)
 
     def _texts(
         self,

@@ -178,7 +178,7 @@ def load_processor(files: ModelFiles, family: Family, *, trust_remote_code: bool
         try:
             if family.processor == "parts":
                 return Parts(
-                    AutoImageProcessor.from_pretrained(files.folder, **settings),
+                    _image_processor(files, settings),
                     AutoTokenizer.from_pretrained(files.folder, **settings),
                 )
             if find_spec("torchvision") is None:
@@ -188,6 +188,19 @@ def load_processor(files: ModelFiles, family: Family, *, trust_remote_code: bool
             raise
         except Exception as error:
             raise UserError(f"model {files.model}: its processor cannot be loaded: {_line(error)}") from error
+
+
+def _image_processor(files: ModelFiles, settings: dict[str, Any]) -> Any:
+    """Return the image processor; by its own name where the automatic class wants torchvision, as it did once."""
+    if find_spec("torchvision") is None:
+        config, _ = transformers.ImageProcessingMixin.get_image_processor_dict(
+            files.folder, local_files_only=True
+        )
+        name = str(config.get("image_processor_type", "")).removesuffix("Fast").removesuffix("Pil")
+        kind: Any = getattr(transformers, f"{name}Pil", None)
+        if kind is not None:
+            return kind.from_pretrained(files.folder, local_files_only=True)
+    return AutoImageProcessor.from_pretrained(files.folder, **settings)
 
 
 def _without_video(files: ModelFiles, settings: dict[str, Any]) -> Any:

@@ -97,8 +97,12 @@ def _split(value: Any, tiles: Sequence[int], answer: Any) -> list[Any]:
     lengths = [len(part) for part in answer.pooler_output]
     if len(lengths) != count:
         return []
-    layers = [layer.split(lengths) if isinstance(layer, Tensor) else layer for layer in value]
-    return [[(layer[index],) for layer in layers] for index in range(count)]
+    whole = [isinstance(layer, Tensor) for layer in value]
+    layers = [layer.split(lengths) if one else layer for layer, one in zip(value, whole, strict=True)]
+    return [
+        [layer[index] if one else (layer[index],) for layer, one in zip(layers, whole, strict=True)]
+        for index in range(count)
+    ]
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -117,6 +121,7 @@ def seeing_once(
     fresh: Sequence[str],
     inputs: dict[str, Tensor],
     tiles: Sequence[int],
+    length: int = 0,
 ) -> Iterator[None]:
     """While this holds, the part that sees looks at fresh pictures alone, and answers for all rows.
 
@@ -125,6 +130,7 @@ def seeing_once(
         fresh: Keys of the pictures that were not seen yet.
         inputs: What the part is to be given for the fresh ones, by the names of its arguments.
         tiles: Tiles of each fresh picture.
+        length: Of the rows' pictures as the model is given them, along the first dimension.
 
     Raises:
         RuntimeError: The part was not asked, so the model saw nothing.
@@ -134,19 +140,20 @@ def seeing_once(
         return
     original, asked = part.call, False
     hooked = part.attribute in vars(part.owner)  # by accelerate, where a model is spread over devices
-    signature = inspect.signature(original)
+    names = list(inspect.signature(original).parameters)
 
     @functools.wraps(original)
     def once(*args: Any, **kwargs: Any) -> Any:
         nonlocal asked
         asked = True
         if fresh and fresh[0] not in seen.parts:
-            bound = signature.bind(*args, **kwargs)
-            for name in inputs:
-                if name in bound.arguments:
-                    bound.arguments[name] = inputs[name]
-            seen.keep(fresh, original(*bound.args, **bound.kwargs), tiles, _FIELDS[part.attribute])
-        return seen.answer(rows)
+            given = [inputs.get(name, value) for name, value in zip(names, args, strict=False)]
+            named = {name: inputs.get(name, value) for name, value in kwargs.items()}
+            seen.keep(fresh, original(*given, **named), tiles, _FIELDS[part.attribute])
+        # A beam search may repeat the rows before the model sees them, or after.
+        shown = kwargs.get("pixel_values", args[0] if args else None)
+        copies = 1 if shown is None or not length else max(1, len(shown) // length)
+        return seen.answer([row for row in rows for _ in range(copies)])
 
     setattr(part.owner, part.attribute, once)
     try:
