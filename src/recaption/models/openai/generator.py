@@ -61,7 +61,7 @@ class OpenAIGenerator:
         """Requests under way at once, at each address."""
         timeout_s: float = Field(default=300.0, gt=0)
         """For one attempt, to the last byte of its answer."""
-        hang_s: float = Field(default=2.0, gt=0)
+        hang_s: float = Field(default=1.0, gt=0)
         """An attempt that takes five times the slowest of the last answers, and longer than this, is given up."""
         deadline_s: float = Field(default=3600.0, gt=0)
         """For one request, from its first attempt, all waiting included; then it fails, and may be retried."""
