@@ -67,7 +67,9 @@ class Seen:
         self.kind = type(answer)
         self.encodes += len(keys)
         split = {
-            name: _split(value, tiles, answer)
+            name: _split_layers(value, [len(part) for part in answer.pooler_output])
+            if name == "deepstack_features"
+            else _split(value, tiles)
             for name in fields
             if (value := getattr(answer, name, None)) is not None
         }
@@ -85,23 +87,23 @@ class Seen:
         return self.kind(**{name: _joined([self.parts[key][name] for key in keys]) for name in names})
 
 
-def _split(value: Any, tiles: Sequence[int], answer: Any) -> list[Any]:
+def _split(value: Any, tiles: Sequence[int]) -> list[Any]:
     """Return one part per picture; nothing where the value does not follow the pictures."""
     count, total = len(tiles), sum(tiles)
     if isinstance(value, Tensor):
         if len(value) == count:
             return list(value.split(1))
         return list(value.split(list(tiles))) if len(value) == total else []
-    if len(value) == count and all(isinstance(part, Tensor) for part in value):
-        return [(part,) for part in value]
-    lengths = [len(part) for part in answer.pooler_output]
-    if len(lengths) != count:
-        return []
-    whole = [isinstance(layer, Tensor) for layer in value]
-    layers = [layer.split(lengths) if one else layer for layer, one in zip(value, whole, strict=True)]
+    return [(part,) for part in value] if len(value) == count else []
+
+
+def _split_layers(layers: Sequence[Any], lengths: Sequence[int]) -> list[Any]:
+    """Return the features of several depths by picture, each of so many tokens."""
+    whole = [isinstance(layer, Tensor) for layer in layers]
+    split = [layer.split(list(lengths)) if one else layer for layer, one in zip(layers, whole, strict=True)]
     return [
-        [layer[index] if one else (layer[index],) for layer, one in zip(layers, whole, strict=True)]
-        for index in range(count)
+        [layer[index] if one else (layer[index],) for layer, one in zip(split, whole, strict=True)]
+        for index in range(len(lengths))
     ]
 
 
