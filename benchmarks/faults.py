@@ -178,7 +178,7 @@ def blackout(captions: int, seconds: float = 6.0, in_flight: int = 256) -> Itera
     ):
         timer = threading.Timer(2.5, server.control, kwargs={"blackout_s": seconds})
         timer.start()
-        asked = ask(server.url + "/v1", data, in_flight=in_flight)
+        asked = ask(server.url + "/v1", data, in_flight=in_flight, timeout_s=30.0, hang_s=2.0)
         calls = server.calls()
     dark = [c.started_s for c in calls if c.mode == "blackout"]
     over_s = min(dark) + seconds
