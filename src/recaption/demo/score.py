@@ -1,7 +1,7 @@
 """Captions of scenes, counted fact by fact."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recaption.demo.claims import FACT_KINDS, FactKind
@@ -71,12 +71,12 @@ class FactTable:
         return rows
 
 
-def fact_table(scenes: Sequence[Scene], columns: Mapping[str, Sequence[str]]) -> FactTable:
-    """Judge captions, one of each column for each scene, and return the counts, added over all scenes."""
+def fact_table(columns: Mapping[str, Iterable[tuple[Scene, str]]]) -> FactTable:
+    """Judge captions, each with the scene it is about, and return the counts of each column added up."""
     sides = {}
-    for name, texts in columns.items():
+    for name, pairs in columns.items():
         counter = _Counter()
-        for scene, text in zip(scenes, texts, strict=True):
+        for scene, text in pairs:
             counter.add(judge(text, scene))
         sides[name] = counter.side()
     return FactTable(sides)

@@ -13,8 +13,9 @@ CUP = replace(BALL, things=(replace(BALL.things[0], shape="cup", colour="blue"),
 
 
 def test_counts_are_added_over_captions_not_averaged() -> None:
-    columns = {"old": ["a blue ball and a hat", "IMG_1.JPG"], "new": ["a red ball", "a red cup on grass"]}
-    before, after = fact_table([BALL, CUP], columns).sides.values()
+    old = [(BALL, "a blue ball and a hat"), (CUP, "IMG_1.JPG")]
+    new = [(BALL, "a red ball"), (CUP, "a red cup on grass")]
+    before, after = fact_table({"old": old, "new": new}).sides.values()
     assert before.by_kind["object"] == Tally(supported=1, contradicted=1, stated=1, facts=2)
     assert before.by_kind["colour"] == Tally(contradicted=1, facts=2)
     assert before.total.precision == pytest.approx(1 / 3)
@@ -28,18 +29,17 @@ def test_counts_are_added_over_captions_not_averaged() -> None:
 
 def test_totals_are_the_sums_of_the_kinds() -> None:
     scenes = list(sample_scenes(40, 9))
-    true = [describe(s, "dense", i) for i, s in enumerate(scenes)]
-    for side in fact_table(
-        scenes, {"a": ["a red ball to the left of two cups"] * 40, "b": true}
-    ).sides.values():
+    true = [(s, describe(s, "dense", i)) for i, s in enumerate(scenes)]
+    false = [(s, "a red ball to the left of two cups") for s in scenes]
+    for side in fact_table({"false": false, "true": true}).sides.values():
         for name in ("supported", "contradicted", "unknown", "stated", "facts"):
             assert getattr(side.total, name) == sum(getattr(side.by_kind[k], name) for k in FACT_KINDS)
 
 
 def test_true_dense_captions_reach_the_top() -> None:
     scenes = list(sample_scenes(40, 9))
-    true = [describe(s, "dense", i) for i, s in enumerate(scenes)]
-    before, after = fact_table(scenes, {"none": [""] * 40, "true": true}).sides.values()
+    true = [(s, describe(s, "dense", i)) for i, s in enumerate(scenes)]
+    before, after = fact_table({"none": [(s, "") for s in scenes], "true": true}).sides.values()
     assert (after.total.precision, after.fully_correct) == (1.0, 40)
     assert after.total.stated >= after.total.facts - 12, "only a sign named by its word may go unsaid"
     assert before.total.precision is None
@@ -47,7 +47,7 @@ def test_true_dense_captions_reach_the_top() -> None:
 
 
 def test_rows_are_plain_strings_and_say_how_many_claims_and_captions_they_stand_on() -> None:
-    rows = fact_table([BALL], {"old": ["a blue ball"], "new": ["a red ball"]}).rows()
+    rows = fact_table({"old": [(BALL, "a blue ball")], "new": [(BALL, "a red ball")]}).rows()
     assert {len(row) for row in rows} == {3}
     assert rows[0] == ["right / said, %", "old", "new"]
     assert ["colour", "0.0 / 0.0", "100.0 / 100.0"] in rows
