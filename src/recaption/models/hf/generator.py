@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from recaption.core.digests import digest_json
-from recaption.core.errors import ImageError, MissingExtraError, UserError
+from recaption.core.errors import BudgetError, ImageError, MissingExtraError, UserError
 from recaption.core.protocols import Generation, GenerationRequest, Meter, Usage
 from recaption.models.hf.batching import BatchSize, Row, in_batches, in_order
 from recaption.models.hf.families import family_of
@@ -89,6 +89,7 @@ class TransformersGenerator:
             RecipeError: The sampling asks for what this generator does not do.
             UserError: The model cannot be loaded.
             BackendError: The model is gone.
+            BudgetError: The budget is spent. What was yielded stands.
         """
         for request in requests:
             check_sampling(request.sampling)
@@ -97,15 +98,32 @@ class TransformersGenerator:
         engine = self._loaded()
         size = max(1, self._params.batch_size * _WINDOW // max(max(r.sampling.n for r in requests), 1))
         for start in range(0, len(requests), size):
-            window = _Window(requests[start : start + size])
+            most, spent = self._set_aside(requests[start : start + size], meter)
+            window = _Window(requests[start : start + len(most)])
             for position, generations in self._answered(engine, window):
                 used = Usage(
                     requests=1,
                     prompt_tokens=sum(g.prompt_tokens or 0 for g in generations),
                     completion_tokens=sum(g.completion_tokens or 0 for g in generations),
                 )
-                meter.settle(self.name, Usage(), used)
+                meter.settle(self.name, most[position], used)
                 yield start + position, generations
+            if spent is not None:
+                raise spent
+
+    def _set_aside(
+        self, requests: Sequence[GenerationRequest], meter: Meter
+    ) -> tuple[list[Usage], BudgetError | None]:
+        """Return what the requests that fit the budget cost at most, and why the next does not fit."""
+        aside: list[Usage] = []
+        for request in requests:
+            most = Usage(requests=1, completion_tokens=request.sampling.n * request.sampling.max_tokens)
+            try:
+                meter.reserve(self.name, most)
+            except BudgetError as error:
+                return aside, error
+            aside.append(most)
+        return aside, None
 
     def _loaded(self) -> Engine:
         with self._loading:

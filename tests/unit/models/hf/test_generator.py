@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from recaption.core.errors import RecipeError, UserError
+from recaption.core.errors import BudgetError, RecipeError, UserError
 from recaption.core.protocols import Generator, Sampling
+from recaption.datasets.meter import Budget, SqliteMeter
 from recaption.models.hf.families import family_of
 from recaption.models.hf.generator import TransformersGenerator
 from recaption.recipes.backends import backend
@@ -182,6 +183,16 @@ class TestText:
         assert 0 < one.completion_tokens <= 11
         ((one,),) = ask(generator(blip), [request_for("cat " * 600, blocks(1)[0])])
         assert one.error == "the prompt of 602 tokens leaves the model no room to write"
+
+    def test_a_budget_stops_it_after_what_it_pays_for(self, blip: Path, tmp_path: Path) -> None:
+        meter = SqliteMeter(tmp_path / "spent.sqlite", Budget(requests=2))
+        requests = [request_for("a photo of", picture) for picture in blocks(3)]
+        answered: list[int] = []
+        with pytest.raises(BudgetError):
+            answered.extend(position for position, _ in generator(blip).generate(requests, meter))
+        assert sorted(answered) == [0, 1]
+        assert [usage.requests for usage in meter.spent().values()] == [2]
+        meter.close()
 
     def test_greedy_texts_are_copies(self, llava: Path) -> None:
         ((first, second),) = ask(
