@@ -62,7 +62,7 @@ class RunOptions:
     shard_size: int = 1000
     batch_size: int = 32
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     """The most that model calls may cost in this run folder, earlier runs included."""
     retry: bool = False
     """Do again what failed and may be retried; finished calls are not paid again."""
