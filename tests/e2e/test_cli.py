@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.kill_resume import PLUGIN, logged, outputs
+from tests.servers.plans import Plan
+from tests.servers.running import server_process
 
 TEXTS = [
     "A red bicycle by the wall | Shop",
@@ -302,6 +305,30 @@ def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_n
     recaption(*arguments)
     assert len(rows(out)) == 10
     assert len(logged(log)) == 10
+
+
+@pytest.mark.parametrize("mode", ["hang", "503"])
+def test_an_interrupted_run_does_not_wait_for_a_server(images, tmp_path, mode):
+    plan = Plan(rates={mode: 1.0}, hang_s=300)
+    out = tmp_path / "out"
+    with server_process(plan, tmp_path / "server.log") as server:
+        arguments = ["run", images, out, "--recipe", "server", "--captioner", f"{server.url}/v1#m"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "recaption", *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not server.stats()["calls"]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "go on where it stopped" in told
+        assert "Traceback" not in told
+        server.control(plan=Plan())
+        assert "10 of 10 records" in recaption(*arguments)
 
 
 def test_what_a_terminal_would_obey_is_shown_harmless(tmp_path):

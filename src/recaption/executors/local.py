@@ -5,7 +5,7 @@ records.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from recaption.core.types import Record, Rejected
@@ -14,18 +14,22 @@ __all__ = ["LocalExecutor"]
 
 
 class LocalExecutor:
-    """Runs up to `workers` batches at a time and holds at most twice as many in memory."""
+    """Runs up to `workers` batches at a time and holds at most twice as many in memory.
 
-    def __init__(self, workers: int) -> None:
+    Whoever stops early waits for what is under way, which may itself wait for a server for minutes: `abandoned` is
+    called first, to end that.
+    """
+
+    def __init__(self, workers: int, abandoned: Callable[[], None] = lambda: None) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
-        self.workers = workers
+        self.workers, self._abandoned = workers, abandoned
 
     def run(
         self,
         batches: Iterable[Sequence[Record | Rejected]],
         work: Callable[[Sequence[Record | Rejected]], list[Record | Rejected]],
-    ) -> Iterator[list[Record | Rejected]]:
+    ) -> Generator[list[Record | Rejected], None, None]:
         """Yield the result of each batch in order; the first exception ends the run and cancels what waits."""
         in_flight: deque[Future[list[Record | Rejected]]] = deque()
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="recaption")
@@ -36,5 +40,9 @@ class LocalExecutor:
                     yield in_flight.popleft().result()
             while in_flight:
                 yield in_flight.popleft().result()
+        except (KeyboardInterrupt, GeneratorExit):
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._abandoned()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

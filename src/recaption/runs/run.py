@@ -8,7 +8,7 @@ import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from recaption import __version__
 from recaption.core.digests import digest_bytes, digest_json
 from recaption.core.errors import BackendError, RunFolderError, UserError
-from recaption.core.protocols import Busy, Closing, Executor, Reader, Stage, Usage
+from recaption.core.protocols import Busy, Closing, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import Budget, SqliteMeter
@@ -120,9 +120,10 @@ def run(
     _refuse_itself(source, folder)
     stages = [spec.build() for spec in recipe.stages]
     with folder.locked(), ExitStack() as open_until_done:
+        backends = open_until_done.enter_context(ExitStack())
         for stage in stages:
             if isinstance(stage, Closing):
-                open_until_done.callback(stage.close)
+                backends.callback(stage.close)
         found = survey(reader.records(), lambda n: watch(Progress(done=n, total=None)))
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
@@ -134,7 +135,9 @@ def run(
         open_until_done.callback(ledger.close)
         meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite", options.budget)
         open_until_done.callback(meter.close)
-        summary = _Run(reader, recipe, stages, folder, options, ledger, meter, found, watch).all()
+        summary = _Run(
+            reader, recipe, stages, folder, options, ledger, meter, found, watch, abandoned=backends.close
+        ).all()
         folder.write_description({**about, "complete": True, **_counts(summary)})
         _log(folder, summary)
         return summary
@@ -175,6 +178,8 @@ class _Run:
         meter: SqliteMeter,
         found: Survey,
         watch: Callable[[Progress], None],
+        *,
+        abandoned: Callable[[], None],
     ) -> None:
         self.reader, self.folder, self.options = reader, folder, options
         self.ledger, self.meter, self.found, self.watch = ledger, meter, found, watch
@@ -187,7 +192,7 @@ class _Run:
             meter=meter,
             seed=options.seed,
         )
-        self.executor: Executor = LocalExecutor(_workers(stages, options))
+        self.executor = LocalExecutor(_workers(stages, options), abandoned)
         self.jobs: deque[_Job] = deque()
         self.markers: list[Marker] = []
         self.stamps: dict[str, str] = {}
@@ -196,14 +201,15 @@ class _Run:
     def all(self) -> Summary:
         """Do the whole run."""
         started = time.monotonic()
-        for results in self.executor.run(self._batches(), self.pipeline.run_batch):
-            # Shards without work, all rejects say, may stand before the one these results belong to.
-            self._commit_finished()
-            self.jobs[0].fresh.extend(results)
-            self.jobs[0].batches_left -= 1
-            self.done += len(results)
-            self.failed += sum(isinstance(r, Rejected) for r in results)
-            self._report()
+        with closing(self.executor.run(self._batches(), self.pipeline.run_batch)) as stream:
+            for results in stream:
+                # Shards without work, all rejects say, may stand before the one these results belong to.
+                self._commit_finished()
+                self.jobs[0].fresh.extend(results)
+                self.jobs[0].batches_left -= 1
+                self.done += len(results)
+                self.failed += sum(isinstance(r, Rejected) for r in results)
+                self._report()
         self._commit_finished()
         summary = self._summary(time.monotonic() - started)
         if self.jobs or summary.items != self.found.items:

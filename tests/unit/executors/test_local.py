@@ -56,3 +56,24 @@ def test_the_first_error_ends_the_run():
 def test_no_workers_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         LocalExecutor(0)
+
+
+def test_whoever_stops_early_ends_what_is_under_way():
+    given_up = threading.Event()
+
+    def work(batch):
+        if batch[0].key != "0":
+            assert given_up.wait(60)
+        return batch
+
+    stream = LocalExecutor(2, given_up.set).run(batches(100), work)
+    next(stream)
+    assert not given_up.is_set()
+    stream.close()
+    assert given_up.is_set()
+
+
+def test_a_run_that_ends_by_itself_gives_nothing_up():
+    given_up = threading.Event()
+    assert len(list(LocalExecutor(2, given_up.set).run(batches(10), list))) == 10
+    assert not given_up.is_set()

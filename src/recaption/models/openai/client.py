@@ -43,7 +43,8 @@ __all__ = ["Client"]
 class Client:
     """Everything open for one generator. Safe in several threads."""
 
-    def __init__(self, params: OpenAIGenerator.Params) -> None:
+    def __init__(self, params: OpenAIGenerator.Params, closed: threading.Event) -> None:
+        """Raises BackendError if a server of ours cannot be started, or `closed` is set while it is."""
         self._params = params
         self._key = key_from(params.api_key_env, os.environ)
         self._grid = grid_for(params.model, params.image)
@@ -56,7 +57,7 @@ class Client:
             params.extra_body,
         )
         self._numbers = itertools.count(1)
-        self._server = ManagedServer(params.server, params.urls[0]) if params.server else None
+        self._server = ManagedServer(params.server, params.urls[0], closed) if params.server else None
         if self._server is not None:
             self._server.start()
         self._loop = _new_loop()

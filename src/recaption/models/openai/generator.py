@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from recaption.core.digests import digest_json
-from recaption.core.errors import MissingExtraError
+from recaption.core.errors import BackendError, MissingExtraError
 from recaption.core.protocols import Generation, GenerationRequest, Meter
 from recaption.models.openai.body import RESERVED_FIELDS
 from recaption.models.openai.settings import (
@@ -36,8 +36,8 @@ __all__ = ["OpenAIGenerator"]
 class OpenAIGenerator:
     """Asks a chat-completions server. Many requests at once, several addresses, faults of all kinds outlived.
 
-    Nothing is opened before the first `generate`. `close` stops what was started; a later `generate` starts it
-    again.
+    Nothing is opened before the first `generate`. `close` is for good: it stops what was started, and whoever waits
+    for an answer, or asks later, gets a BackendError.
     """
 
     version = "1"
@@ -147,6 +147,7 @@ class OpenAIGenerator:
         counted = {"logprobs"} if params.logprobs else set()
         self.capabilities = frozenset({"images", "seed"} | structured | counted)
         self.in_flight = params.in_flight * len(params.urls)
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._client: Client | None = None
 
@@ -167,7 +168,8 @@ class OpenAIGenerator:
         return self._opened().ask(requests, meter)
 
     def close(self) -> None:
-        """Let go of connections and stop the server, if one was started."""
+        """Let go of connections and stop the server, if one was started. More than once does no harm."""
+        self._closed.set()  # before the lock, which is held for minutes while a server loads its model
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -175,6 +177,8 @@ class OpenAIGenerator:
 
     def _opened(self) -> Client:
         with self._lock:
+            if self._closed.is_set():
+                raise BackendError(f"{self.name}: the generator is closed")
             if self._client is None:
                 try:
                     from recaption.models.openai.client import Client
@@ -182,5 +186,5 @@ class OpenAIGenerator:
                     raise MissingExtraError(
                         "asking a model over HTTP", str(error.name or "aiohttp"), "openai"
                     ) from error
-                self._client = Client(self._params)
+                self._client = Client(self._params, self._closed)
             return self._client

@@ -34,8 +34,14 @@ class ManagedServer:
     """One server process behind one address. `starts` counts how often it was started."""
 
     def __init__(
-        self, settings: ServerSettings, url: str, *, first_restart_s: float = _FIRST_RESTART_S
+        self,
+        settings: ServerSettings,
+        url: str,
+        stopping: threading.Event | None = None,
+        *,
+        first_restart_s: float = _FIRST_RESTART_S,
     ) -> None:
+        """`stopping` may be set by whoever cannot wait for `start` to return."""
         self._settings = settings
         self._first_restart_s = first_restart_s
         if "{port}" in url:
@@ -47,7 +53,7 @@ class ManagedServer:
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._tail = bytearray()
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         self._watcher: threading.Thread | None = None
         self._ready_at = 0.0
 
@@ -59,7 +65,6 @@ class ManagedServer:
             UserError: Its log file cannot be written.
         """
         settings = self._settings
-        self._stopping.clear()
         self._tail.clear()
         log = self._log_file()
         try:
@@ -144,6 +149,7 @@ class ManagedServer:
                     f"the server {self._shown()} ended before it was ready (exit code {code}).{self._last_words()}"
                 )
             if self._stopping.wait(_POLL_S):
+                self._end(process)
                 raise BackendError(f"the server {self._shown()} was stopped before it was ready")
         words = self._last_words()
         self._end(process)

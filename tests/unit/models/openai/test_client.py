@@ -404,12 +404,14 @@ def test_what_http_cannot_do_is_refused_before_anything_is_sent():
         answers(generator, [request(0, beams=4, guidance=2.0)])
 
 
-def test_a_closed_generator_opens_again():
-    with serving() as (_, url), asking(url + "/v1") as generator:
+def test_a_closed_generator_stays_closed():
+    with serving() as (server, url), asking(url + "/v1") as generator:
         assert answers(generator, [request(1)])[0][0].text == right(1)
         generator.close()
         generator.close()
-        assert answers(generator, [request(2)])[0][0].text == right(2)
+        with pytest.raises(BackendError, match="closed"):
+            answers(generator, [request(2)])
+    assert len(server.calls) == 1
 
 
 def test_hung_calls_do_not_hold_up_the_run():

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from recaption.core.errors import BackendError
+from recaption.models.openai.generator import OpenAIGenerator
 from recaption.models.openai.server import ManagedServer
 from recaption.models.openai.settings import ServerSettings
 from tests.unit.models.openai.asking import FAST, answers, request
@@ -68,8 +70,6 @@ def gone(pid, within_s=20.0):
 
 
 def generator_of(script, **server):
-    from recaption.models.openai.generator import OpenAIGenerator
-
     settings = ServerSettings(command=command(script), **server)
     return OpenAIGenerator(
         OpenAIGenerator.Params(url="http://127.0.0.1:{port}/v1", model="m", server=settings, **FAST)
@@ -182,3 +182,31 @@ def test_a_run_that_is_killed_leaves_no_server_behind(script):
     run.kill()
     run.communicate()
     assert gone(pids(script)[0])
+
+
+def test_a_server_that_loads_for_ever_does_not_hold_up_the_end(tmp_path):
+    started = tmp_path / "pid"
+    script = tmp_path / "load.py"
+    script.write_text(
+        "import os, pathlib, sys, time\n"
+        "whole = pathlib.Path(sys.argv[1])\n"
+        "part = whole.with_name('part')\n"
+        "part.write_text(str(os.getpid()))\n"
+        "part.rename(whole)\n"
+        "time.sleep(300)\n"
+    )
+    words = (sys.executable, "-I", str(script), str(started))
+    generator = OpenAIGenerator(
+        OpenAIGenerator.Params(
+            url="http://127.0.0.1:{port}/v1", model="m", server=ServerSettings(command=words), **FAST
+        )
+    )
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(answers, generator, [request(0)])
+        while not started.exists():
+            assert not asked.done()
+            time.sleep(0.01)
+        generator.close()
+        with pytest.raises(BackendError, match="stopped before it was ready"):
+            asked.result(timeout=60)
+    assert gone(int(started.read_text()))
