@@ -138,8 +138,8 @@ class ShardMaker:
             "cells_small": _owners(self._masks.instances(scene), SMALL_PX // CELL_PX),
             "looks": looks,
             "centres": centres,
-            "background": np.int8(list(known.backgrounds).index(scene.background)),
-            "word": np.int8(known.words.index(scene.sign.word) if scene.sign else -1),
+            "background": np.array(list(known.backgrounds).index(scene.background), dtype=np.int8),
+            "word": np.array(known.words.index(scene.sign.word) if scene.sign else -1, dtype=np.int8),
             "true": true_facts(scene),
         }
 
@@ -230,11 +230,16 @@ def _begin(captions: PreTrainedTokenizerFast, scores: PreTrainedTokenizerFast) -
 
 
 def _write(folder: Path, k: int) -> int:
-    shard = _MAKER[0].make(f"{TRAIN_SEED}-{k}")
-    part = folder / f"{k:05d}.part.npz"
-    np.savez(part, **shard)
-    part.rename(shard_file(folder, k))
+    write_shard(_MAKER[0], folder, k)
     return k
+
+
+def write_shard(maker: ShardMaker, folder: Path, k: int, n: int = SHARD) -> None:
+    """Write shard k, whole or not at all."""
+    arrays: dict[str, Any] = dict(maker.make(f"{TRAIN_SEED}-{k}", n))
+    part = folder / f"{k:05d}.part.npz"
+    np.savez(part, **arrays)
+    part.rename(shard_file(folder, k))
 
 
 def shard_file(folder: Path, k: int) -> Path:

@@ -10,25 +10,23 @@ import argparse
 import hashlib
 import json
 import platform
-import sys
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from data import PICTURE_PX, TEST_SEED, scenes_of, stored_picture
+from arguments import Parser, at_least, device
+from data import DEV_SEED, PICTURE_PX, TEST_SEED, TRAIN_SEED, scenes_of, stored_picture
 from intervals import gain_interval, precision_interval, share, short, wilson
 from negatives import SWAPS, swapped
 from numpy.typing import NDArray
-from torch import Tensor
+from subjects import BATCH, Captioner, DualEncoder, load
 from transformers import (
-    AutoImageProcessor,
-    AutoTokenizer,
     VisionEncoderDecoderModel,
     VisionTextDualEncoderModel,
 )
@@ -36,14 +34,15 @@ from transformers import (
 import recaption.models.embedded.architecture  # noqa: F401 - registers the towers
 from recaption.core.digests import seed_from
 from recaption.demo.captions import ASPECTS, Aspect, describe
-from recaption.demo.facts import FACT_KINDS, PICTURE, SIGN, Verdict, judge
+from recaption.demo.claims import PICTURE
+from recaption.demo.facts import FACT_KINDS, Verdict, judge
+from recaption.demo.lexicon import SIGN
 from recaption.demo.render import Renderer
 from recaption.demo.world import WORLD_VERSION, Scene
 from recaption.models.embedded import EMBEDDED, folder
 
 SAMPLES, CHOSEN = 5, 2
 TEMPERATURES = (0.7, 1.0, 1.5, 2.0)
-BATCH = 64
 GATES = {
     "greedy object precision": 0.92,
     "relations true where both things are right": 0.85,
@@ -54,65 +53,6 @@ GATES = {
     "chosen 2 of 5 at temperature 1: gain over the mean": 0.05,
     "chosen 2 of 5 at temperature 1: gain over greedy": 0.0,
 }
-
-
-@dataclass
-class Captioner:
-    """The captioner with its tokenizer."""
-
-    model: Any
-    tokenizer: Any
-    pixels: Tensor
-
-    def write(self, aspect: Aspect, samples: int = 1, temperature: float = 0.0) -> list[list[str]]:
-        """Return `samples` captions of every picture; the likeliest words at temperature 0."""
-        prompt = self.tokenizer.convert_tokens_to_ids([self.tokenizer.bos_token, f"<{aspect}>"])
-        how = (
-            {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-        )
-        found: list[str] = []
-        for batch in self.pixels.split(BATCH):
-            start = torch.tensor([prompt] * len(batch), device=batch.device)
-            ids = self.model.generate(
-                pixel_values=batch, decoder_input_ids=start, num_return_sequences=samples, **how
-            )
-            found += self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return [found[i : i + samples] for i in range(0, len(found), samples)]
-
-
-@dataclass
-class DualEncoder:
-    """The dual encoder with its tokenizer and the embeddings of the pictures."""
-
-    model: Any
-    tokenizer: Any
-    images: Tensor
-
-    def embed(self, texts: Sequence[str]) -> Tensor:
-        """Return (texts, size), of unit length."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        rows: list[Tensor] = []
-        for start in range(0, len(order), 256):
-            some = [texts[i] for i in order[start : start + 256]]
-            given = self.tokenizer(some, padding=True, truncation=True, return_tensors="pt").to(
-                self.images.device
-            )
-            rows.append(self.model.get_text_features(**given).pooler_output)
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return torch.nn.functional.normalize(torch.cat(rows)[back.to(self.images.device)], dim=-1)
-
-    def score(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """Return the similarity of every picture with its own texts, (pictures, texts each)."""
-        flat = self.embed([t for row in texts for t in row]).view(len(texts), len(texts[0]), -1)
-        return torch.einsum("bnd,bd->bn", flat, self.images).double().cpu().numpy()
-
-
-def load(path: Path, kind: Any, pictures: list[Any], device: str) -> tuple[Any, Any, Tensor]:
-    """Return a model, its tokenizer and the pictures as it wants them."""
-    model = kind.from_pretrained(path).eval().to(device)
-    pixels = AutoImageProcessor.from_pretrained(path)(images=pictures, return_tensors="pt").pixel_values
-    return model, AutoTokenizer.from_pretrained(path), pixels.to(device)
 
 
 def retrieval(dual: DualEncoder, scenes: list[Scene]) -> dict[str, Any]:
@@ -143,7 +83,9 @@ def swaps(dual: DualEncoder, scenes: list[Scene]) -> dict[str, Any]:
             continue
         at = torch.tensor([i for _, i, _, _ in pairs])
         images = dual.images[at.to(dual.images.device)]
-        true, false = ((dual.embed([p[k] for p in pairs]) * images).sum(-1) for k in (2, 3))
+        true, false = (
+            (dual.embed(texts) * images).sum(-1) for texts in ([p[2] for p in pairs], [p[3] for p in pairs])
+        )
         for (kind, *_), right in zip(pairs, (true > false).tolist(), strict=True):
             told[kind].append(right)
             by_aspect[aspect].append(right)
@@ -153,7 +95,7 @@ def swaps(dual: DualEncoder, scenes: list[Scene]) -> dict[str, Any]:
     }
 
 
-def greedy(captioner: Captioner, scenes: list[Scene]) -> tuple[dict[str, Any], dict[str, list[Verdict]]]:
+def greedy(captioner: Captioner, scenes: list[Scene]) -> tuple[dict[str, Any], dict[Aspect, list[Verdict]]]:
     """Return precision and recall of the likeliest captions by aspect and kind, and the verdicts."""
     verdicts = {
         aspect: [judge(row[0], s) for row, s in zip(captioner.write(aspect), scenes, strict=True)]
@@ -174,7 +116,7 @@ def greedy(captioner: Captioner, scenes: list[Scene]) -> tuple[dict[str, Any], d
 
 
 def chosen(
-    captioner: Captioner, dual: DualEncoder, scenes: list[Scene], likeliest: dict[str, list[Verdict]]
+    captioner: Captioner, dual: DualEncoder, scenes: list[Scene], likeliest: dict[Aspect, list[Verdict]]
 ) -> dict[str, Any]:
     """Return the precision of samples, of those the dual encoder chooses, and of the best there are."""
     report: dict[str, Any] = {}
@@ -253,7 +195,7 @@ def _relations(verdicts: Iterable[Verdict], scene: Scene) -> Iterable[bool]:
                     yield right
 
 
-def _transposed(verdicts: dict[str, list[Verdict]]) -> Iterable[tuple[Verdict, ...]]:
+def _transposed(verdicts: dict[Aspect, list[Verdict]]) -> Iterable[tuple[Verdict, ...]]:
     return zip(*verdicts.values(), strict=True)
 
 
@@ -283,9 +225,9 @@ def gates(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write or print the report."""
-    options = _options()
+    options = _options(arguments)
     torch.manual_seed(0)
     began = time.monotonic()
     scenes = scenes_of(options.split, options.scenes)
@@ -297,7 +239,8 @@ def main() -> None:
         )
         seen = torch.cat([model.get_image_features(pixel_values=b).pooler_output for b in pixels.split(BATCH)])
         dual = DualEncoder(model, tokenizer, torch.nn.functional.normalize(seen, dim=-1))
-        some, few = options.captioned, min(options.sampled, options.captioned)
+        some = min(options.captioned, len(scenes))
+        few = min(options.sampled, some)
         captioner = Captioner(
             *load(options.captioner, VisionEncoderDecoderModel, pictures[:some], options.device)
         )
@@ -311,7 +254,7 @@ def main() -> None:
                 "world": WORLD_VERSION,
                 "torch": torch.__version__,
                 "transformers": transformers.__version__,
-                "device": options.device,
+                "device": str(options.device),
                 "machine": platform.machine(),
                 "sha256": {name: _digest(getattr(options, name)) for name in EMBEDDED},
             },
@@ -337,22 +280,34 @@ def _digest(path: Path) -> str:
     return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _split(text: str) -> str:
+    """Return a split whose scenes belong to it alone."""
+    if text not in (DEV_SEED, TEST_SEED) and not re.fullmatch(TRAIN_SEED + "-[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"must be dev, test or train-NUMBER, not {text!r}")
+    return text
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in EMBEDDED:
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, help="default: the one in the package")
-    parser.add_argument("--split", default=TEST_SEED, help="`dev` for choices, `test` for reports")
-    parser.add_argument("--scenes", type=int, default=1_000)
-    parser.add_argument("--captioned", type=int, default=500, help="of them, those that are captioned")
-    parser.add_argument("--sampled", type=int, default=200, help="of those, those whose captions are sampled")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--split", type=_split, default=TEST_SEED, help="`dev` for choices, `test` for reports")
+    parser.add_argument("--scenes", type=at_least(1), default=1_000)
+    parser.add_argument("--captioned", type=at_least(1), default=500, help="of them, those that are captioned")
+    parser.add_argument(
+        "--sampled", type=at_least(1), default=200, help="of those, those whose captions are sampled"
+    )
+    parser.add_argument("--device", type=device, default="cpu")
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     for name in EMBEDDED:
         if getattr(options, name) is None:
             setattr(options, name, folder(name))
+        file = getattr(options, name) / "model.safetensors"
+        if not file.is_file():
+            parser.error(f"argument --{name.replace('_', '-')}: there is no {file}")
     return options
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

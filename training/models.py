@@ -12,7 +12,9 @@ from text import CAPTION_TOKENS, SCORED_TOKENS, save_tokenizer
 from torch import Tensor, nn
 from transformers import (
     GenerationConfig,
+    GenerationMixin,
     GPT2Config,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
@@ -51,7 +53,6 @@ def new_captioner(tokenizer: PreTrainedTokenizerFast, side_px: int = MODEL_PX) -
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
-        is_decoder=True,
         add_cross_attention=True,
         tie_word_embeddings=False,
         **words,
@@ -90,7 +91,7 @@ def normalised(pixels: Tensor) -> Tensor:
     return (pixels.permute(0, 3, 1, 2).float() / 255 - MEAN) / STD
 
 
-def save(folder: Path, model: nn.Module, tokenizer: PreTrainedTokenizerFast, side_px: int) -> None:
+def save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, side_px: int) -> None:
     """Write a folder for `from_pretrained`: weights in half precision, to be loaded in single precision."""
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads(model.config.to_json_string())
@@ -99,7 +100,7 @@ def save(folder: Path, model: nn.Module, tokenizer: PreTrainedTokenizerFast, sid
         part["dtype"] = "float32"
     config["architectures"] = [type(model).__name__]
     _write_json(folder / "config.json", config)
-    if hasattr(model, "generate"):
+    if isinstance(model, GenerationMixin):
         model.generation_config.save_pretrained(folder)
     half = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()

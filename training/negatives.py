@@ -1,6 +1,7 @@
 """Captions that are wrong in a known way: other facts, the same words around them."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
@@ -82,8 +83,12 @@ def _other_scene(scene: Scene, kind: str, i: int, rng: np.random.Generator) -> S
         return _with(scene, i, replace(thing, shape=free[int(rng.integers(len(free)))]))
     if kind == "binding":
         return _crossed(scene, i, rng)
-    options = {"colour": known.colours, "size": known.sizes, "material": known.materials}[kind]
-    value = _another(list(options), getattr(thing, kind), rng)
+    options: dict[str, Collection[str]] = {
+        "colour": known.colours,
+        "size": known.sizes,
+        "material": known.materials,
+    }
+    value = _another(list(options[kind]), getattr(thing, kind), rng)
     return _with(scene, i, _looking(thing, kind, value))
 
 
@@ -114,11 +119,11 @@ def _with_another(scene: Scene, rng: np.random.Generator) -> Scene:
     known, side = vocabulary(), scene.size_px
     free = [s for s in known.shapes if all(t.shape != s for t in scene.things)]
     x, y = (float(v) for v in rng.uniform(0.1, 0.8, 2) * side)
-    thing = Thing(
-        free[int(rng.integers(len(free)))],
-        *(list(o)[int(rng.integers(len(o)))] for o in (known.colours, known.materials, known.sizes)),
-        Box(x, y, x + side / 10, y + side / 10),
+    shape, colour, material, size = (
+        list(names)[int(rng.integers(len(names)))]
+        for names in (free, known.colours, known.materials, known.sizes)
     )
+    thing = Thing(shape, colour, material, size, Box(x, y, x + side / 10, y + side / 10))
     return replace(scene, things=(*scene.things, thing))
 
 
