@@ -1,5 +1,7 @@
 """The laws, on the captioner that comes with the package."""
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("transformers")
@@ -29,3 +31,18 @@ class TestEmbedded(GeneratorLaws):
         picture = blocks(1)[0]
         answers = ask(generator, [request_for(token, picture) for token in ("<brief>", "<text>", "<dense>")])
         assert len({one.text for (one,) in answers}) == 3
+
+    def test_transformers_has_no_cause_to_warn_of_padding(
+        self, generator: EmbeddedGenerator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import transformers
+
+        asked: list[bool] = []
+
+        def warn(self: Any, input_ids: Any, attention_mask: Any) -> None:
+            asked.append(attention_mask is not None)
+
+        monkeypatch.setattr(transformers.PreTrainedModel, "warn_if_padding_and_no_attention_mask", warn)
+        ask(generator, [request_for("<brief>", blocks(1)[0])])
+        assert asked
+        assert all(asked)

@@ -31,6 +31,9 @@ __all__ = ["TransformersGenerator"]
 
 _VERSION: Final = "1"
 """Of how prompts are packed and texts are drawn: another one may give other texts."""
+_SHARE_OF_A_BATCH: Final = 3
+"""A run has six records under way for each request wanted, for the sake of slow servers. Here two batches do, one at
+work and one in preparation: every thread more keeps tens of megabytes to itself."""
 _WINDOW: Final = 4
 """So many batches are prepared together, so that like can be put with like."""
 
@@ -71,7 +74,7 @@ class TransformersGenerator:
         self._family = family_of(self._files.config)
         self.name = self._files.name
         self.prompt_style = self._family.style
-        self.in_flight = params.batch_size
+        self.in_flight = max(1, params.batch_size // _SHARE_OF_A_BATCH)
         chosen = params.model_dump(include={"dtype", "image_size_px", "chat_template"})
         self.fingerprint = digest_json(["transformers", _VERSION, self._files.digest, chosen])
         self._engine: Engine | None = None

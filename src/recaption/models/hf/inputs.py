@@ -20,7 +20,7 @@ __all__ = ["SEEN_ONLY", "Item", "Wording", "batch_of_pictures", "batch_of_texts"
 _TEXT: Final = frozenset(
     {
         "input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "image_embeds_position_mask",
-        "decoder_input_ids",
+        "decoder_input_ids", "decoder_attention_mask",
     }
 )  # fmt: skip
 """Inputs with one value per token of the prompt."""
@@ -153,7 +153,7 @@ class Wording:
         ids = torch.tensor([[*self._start, *tokens]])
         features = {} if image is None else dict(self._once(image, return_tensors="pt"))
         if self._family.input == "decoder":
-            return features | {"decoder_input_ids": ids}
+            return features | {"decoder_input_ids": ids, "decoder_attention_mask": torch.ones_like(ids)}
         return features | {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
     def _processed(self, prompt: str, image: Image.Image | None) -> dict[str, Any]:

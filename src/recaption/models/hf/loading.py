@@ -25,6 +25,7 @@ from transformers import (
 from recaption.core.errors import BackendError, RecaptionError, UserError
 from recaption.models.hf.families import Family, is_ours
 from recaption.models.hf.identity import ModelFiles
+from recaption.models.hf.image_processors import pillow_processor
 from recaption.models.hf.precision import Precision, placed
 
 __all__ = ["Endings", "Format", "Parts", "load_model", "load_processor", "own_settings"]
@@ -191,16 +192,9 @@ def load_processor(files: ModelFiles, family: Family, *, trust_remote_code: bool
 
 
 def _image_processor(files: ModelFiles, settings: dict[str, Any]) -> Any:
-    """Return the image processor; by its own name where the automatic class wants torchvision, as it did once."""
-    if find_spec("torchvision") is None:
-        config, _ = transformers.ImageProcessingMixin.get_image_processor_dict(
-            files.folder, local_files_only=True
-        )
-        name = str(config.get("image_processor_type", "")).removesuffix("Fast").removesuffix("Pil")
-        kind: Any = getattr(transformers, f"{name}Pil", None)
-        if kind is not None:
-            return kind.from_pretrained(files.folder, local_files_only=True)
-    return AutoImageProcessor.from_pretrained(files.folder, **settings)
+    """Return the image processor; the one on Pillow where there is no torchvision."""
+    own = pillow_processor(files) if find_spec("torchvision") is None else None
+    return AutoImageProcessor.from_pretrained(files.folder, **settings) if own is None else own
 
 
 def _without_video(files: ModelFiles, settings: dict[str, Any]) -> Any:

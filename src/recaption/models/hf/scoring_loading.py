@@ -15,6 +15,7 @@ from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from recaption.core.errors import BackendError, UserError
 from recaption.models.hf.identity import ModelFiles
+from recaption.models.hf.image_processors import pillow_processor
 from recaption.models.hf.precision import Placement
 
 __all__ = ["halving", "load_image_processor", "load_model", "load_tokenizer", "shared"]
@@ -86,6 +87,9 @@ def load_tokenizer(files: ModelFiles, *, trust_remote_code: bool = False) -> Any
 def load_image_processor(files: ModelFiles, *, trust_remote_code: bool = False) -> Any:
     """Return the model's image processor, the one on Pillow: the same pixels whatever else is installed."""
     with _explained(files, "image processor"):
+        own = None if trust_remote_code else pillow_processor(files)
+        if own is not None:
+            return own
         return AutoImageProcessor.from_pretrained(
             files.folder, local_files_only=True, trust_remote_code=trust_remote_code, backend="pil"
         )

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 DECIMALS: Final = 6
-"""Digits a score is given with: more would differ with the batch."""
+"""Digits a score is given with. In float32 the last may differ by one with the batch it came in."""
 EMPTY: Final = Score(value=None, reason="the text is empty")
 _SMALL_BYTES: Final = 64 << 20
 """Weights below this run in float32 when the format is `auto`: nothing is to be gained by less."""

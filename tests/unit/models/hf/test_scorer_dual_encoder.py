@@ -351,6 +351,16 @@ def test_a_damaged_model_is_the_users_to_mend(
         scorer(folder).score(pairs([record(1)], ["a"]), BatchImages())
 
 
+def test_an_automatic_class_that_wants_torchvision_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ImportError("AutoImageProcessor requires the Torchvision library")
+
+    monkeypatch.setattr(AutoImageProcessor, "from_pretrained", refuse)
+    assert values(scorer(made("clip", tmp_path / "m")).score(pairs([record(1)], ["a"]), BatchImages()))
+
+
 def test_weights_that_are_not_in_the_files_are_not_made_up(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
