@@ -40,7 +40,7 @@ class RequestBody:
     `most_tokens`: the most that one draw can cost, as (prompt, answer).
     """
 
-    __slots__ = ("_after", "_before", "_drop", "_image", "_sampling", "most_tokens")
+    __slots__ = ("_after", "_before", "_image", "_sampling", "_seeded", "most_tokens")
 
     def __init__(
         self, style: BodyStyle, request: GenerationRequest, image: tuple[bytes, tuple[int, int]] | None
@@ -58,7 +58,7 @@ class RequestBody:
             self._image = image[0]
             self._after = f'"{detail}}}}},{{"type":"text","text":{text}}}]{closing}'.encode()
         self._sampling = sampling
-        self._drop = {name for name, value in (style.extra or {}).items() if value is None}
+        self._seeded = sampling.temperature > 0 and "seed" not in (style.extra or {})
         prompt = len(request.prompt.encode("utf-8", "surrogatepass")) + _TEMPLATE_TOKENS
         self.most_tokens = (prompt + (_image_tokens(image[1]) if image else 0), sampling.max_tokens)
 
@@ -71,7 +71,7 @@ class RequestBody:
         own: dict[str, int] = {}
         if len(draws) > 1:
             own["n"] = len(draws)
-        if self._sampling.temperature > 0 and "seed" not in self._drop:
+        if self._seeded:
             own["seed"] = draw_seed(self._sampling, draws[0], again)
         tail = "".join(f',"{name}":{value}' for name, value in own.items()) + "}"
         return self._before, self._image, self._after, tail.encode()

@@ -152,6 +152,7 @@ class Client:
             outage_s=params.outage_s,
             one_each=params.choices == "one",
             redacted=self._redacted,
+            silence=engine.silence,
             fail=engine.fail,
         )
         return engine

@@ -19,12 +19,14 @@ from recaption.models.openai.outcome import Answer
 from recaption.models.openai.patience import Patience
 from recaption.models.openai.replies import Replies
 from recaption.models.openai.schedule import Schedule
+from recaption.models.openai.silence import Silence
 from recaption.models.openai.transport import Lost, Reply, Transport
 
 __all__ = ["Engine"]
 
 _WIND_DOWN_S: Final = 10.0
 """After a failure for all, what is under way has so long to be answered: it is paid for."""
+_LISTEN_S: Final = 1.0
 _LATE_S: Final = 0.0005
 """A timer that fires a little early would be set again and again."""
 
@@ -63,6 +65,8 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._sweeping = False
+        self.silence = Silence(model)
+        self._listening = False
 
     # For any thread
 
@@ -148,6 +152,8 @@ class Engine:
             self._rung = False
         self._empty_inbox()
         self._pump()
+        if not self._listening:
+            self._listen()
 
     def _empty_inbox(self) -> None:
         while self._inbox:
@@ -239,6 +245,16 @@ class Engine:
         self._sweeping = bool(self._tasks)
         if self._sweeping:
             self._loop.call_later(self._sweep_s, self._sweep)
+
+    def _listen(self) -> None:
+        """Keep an eye on how long nobody has been answered, as long as somebody waits."""
+        with self._lock:
+            self._listening = bool(self._calls) and self._failure is None
+        if self._listening:
+            self.silence.lasts(time.monotonic(), len(self._tasks))
+            self._loop.call_later(_LISTEN_S, self._listen)
+        else:
+            self.silence.ended()
 
     def _wake_the_hungry(self) -> None:
         if self._hungry and self._unsent() <= self._room // 2:

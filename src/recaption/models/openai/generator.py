@@ -51,7 +51,7 @@ class OpenAIGenerator:
         """Address of the API, up to and including `/v1`. With `server`, `{port}` stands for the port it gets."""
         endpoints: tuple[str, ...] = ()
         """Several addresses of the same model instead: the least loaded is asked, a lost one is replaced."""
-        path: str = "/chat/completions"
+        path: str = Field(default="/chat/completions", pattern="^/")
         api_key_env: str | None = None
         """Name of the environment variable that holds the key. The key itself never stands in a recipe."""
         api_key_header: str = "Authorization"

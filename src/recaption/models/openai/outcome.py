@@ -235,7 +235,7 @@ def _error_in_200(error: object, body: bytes) -> Trouble:
 
 def _trouble(status: int, body: bytes) -> Trouble:
     message, words = _said(body)
-    reason = f"{status}: {message}" if message else f"{status}"
+    reason = f"{status}: {message.rstrip('.')}" if message else f"{status}"
     marks = _marks()
     raw = _raw(body)
 

@@ -12,7 +12,8 @@ from recaption.core.types import JsonValue
 __all__ = ["fitting_json"]
 
 _FENCE: Final = re.compile(r"```[a-zA-Z0-9]*\s*\n?(.*?)```", re.DOTALL)
-_TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
+_TRAILING_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
+"""Or a string, in which a comma means itself."""
 _LONGEST: Final = 200_000
 _MOST_STARTS: Final = 32
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -36,19 +37,19 @@ def fitting_json(text: str, schema: Mapping[str, JsonValue]) -> str | None:
     if len(text) > _LONGEST:
         return None
     stripped = text.strip().removeprefix("\ufeff").strip()
-    fitting = None
     for candidate in (stripped, *reversed(_FENCE.findall(stripped))):
         for value in _loaded(candidate):
             if _fits(value, schema):
                 return json.dumps(value, ensure_ascii=False)
-    for value in _embedded(stripped):
-        if _fits(value, schema):
-            fitting = json.dumps(value, ensure_ascii=False)
-    return fitting
+    for attempt in (stripped, _without_trailing_commas(stripped)):
+        fitting = [value for value in _embedded(attempt) if _fits(value, schema)]
+        if fitting:
+            return json.dumps(fitting[-1], ensure_ascii=False)
+    return None
 
 
 def _loaded(text: str) -> list[Any]:
-    for attempt in (text, _TRAILING_COMMA.sub(r"\1", text)):
+    for attempt in (text, _without_trailing_commas(text)):
         try:
             return [json.loads(attempt, parse_constant=_no_constant)]
         except (ValueError, RecursionError):
@@ -59,18 +60,21 @@ def _loaded(text: str) -> list[Any]:
 def _embedded(text: str) -> list[Any]:
     """Return the objects and lists that stand in a text, outermost only."""
     decoder = json.JSONDecoder(parse_constant=_no_constant)
-    plain = _TRAILING_COMMA.sub(r"\1", text)
     found, position = [], 0
     for _ in range(_MOST_STARTS):
-        start = re.compile(r"[{\[]").search(plain, position)
+        start = re.compile(r"[{\[]").search(text, position)
         if start is None:
             break
         try:
-            value, position = decoder.raw_decode(plain, start.start())
+            value, position = decoder.raw_decode(text, start.start())
             found.append(value)
         except (ValueError, RecursionError):
             position = start.end()
     return found
+
+
+def _without_trailing_commas(text: str) -> str:
+    return _TRAILING_COMMA.sub(lambda found: found[1] or "", text)
 
 
 def _no_constant(name: str) -> None:

@@ -15,6 +15,7 @@ from recaption.models.openai.outcome import Answer, Flaw, Trouble, judge
 from recaption.models.openai.retry_after import wait_s
 from recaption.models.openai.schedule import Schedule
 from recaption.models.openai.settings import place_of
+from recaption.models.openai.silence import Silence
 from recaption.models.openai.transport import Lost, Reply
 
 __all__ = ["Replies"]
@@ -39,10 +40,11 @@ class Replies:
         outage_s: float,
         one_each: bool,
         redacted: Callable[[str], str],
+        silence: Silence,
         fail: Callable[[BackendError], None],
     ) -> None:
         self._schedule, self._model, self._json_asked, self._outage_s = schedule, model, json_asked, outage_s
-        self._redacted, self._fail = redacted, fail
+        self._redacted, self._silence, self._fail = redacted, silence, fail
         self.one_each = {endpoint.url: one_each for endpoint in schedule.endpoints}
         self._echoes = {endpoint.url: Echoes() for endpoint in schedule.endpoints}
         self._hopeless = 0
@@ -69,6 +71,7 @@ class Replies:
 
     def answered(self, attempt: Attempt, answer: Answer, now: float) -> None:
         """Put the choices where they belong and ask again for those that are missing or of no use."""
+        self._silence.ended()
         job, endpoint = attempt.job, attempt.endpoint
         asked, choices = job.owner, answer.choices
         good = [choice if isinstance(choice, Generation) else None for choice in choices]
@@ -94,6 +97,7 @@ class Replies:
         """Do what a reply without an answer calls for."""
         job, endpoint, policy = attempt.job, attempt.endpoint, self._schedule.policy
         reason = f"{place_of(endpoint.url)}: {self._redacted(trouble.reason)}"
+        self._silence.trouble(reason)
         job.faults[trouble.fault] += 1
         wait = self._told_to_wait(attempt, trouble, got, now)
         if trouble.move == "fatal":
@@ -102,7 +106,12 @@ class Replies:
             finish = "refusal" if trouble.refusal else "error"
             raw = self._redacted(trouble.raw) if trouble.raw else None
             failure = Generation(
-                text=None, finish_reason="refusal" if finish == "refusal" else "error", error=reason, raw=raw
+                text=None,
+                finish_reason="refusal" if finish == "refusal" else "error",
+                error=reason,
+                # As long as nobody is answered, it is more likely the set-up, which can be mended.
+                retryable=trouble.unspecific and not self._ever_answered(),
+                raw=raw,
             )
             job.owner.draws.give_up(job.draws, failure)
             job.owner.deliver()
@@ -149,6 +158,7 @@ class Replies:
 
     def _no_use(self, asked: Asked, draws: tuple[int, ...], reason: str, raw: str | None) -> None:
         error = f"{reason} ({self._schedule.policy.same_fault} times)"
+        raw = self._redacted(raw) if raw else None
         failure = Generation(text=None, finish_reason="error", error=error, retryable=True, raw=raw)
         asked.draws.give_up(draws, failure)
         self._count_hopeless(error)
@@ -156,12 +166,15 @@ class Replies:
     def _count_hopeless(self, reason: str) -> None:
         """Stop where nobody gets an answer: else a wrong setting would cost one call, and one reject, per record."""
         endpoints = self._schedule.endpoints
-        if any(endpoint.answers for endpoint in endpoints):
+        if self._ever_answered():
             return
         self._hopeless += 1
         if self._hopeless >= min(_HOPELESS_AFTER, sum(endpoint.limit for endpoint in endpoints)):
             count = f"none of the first {self._hopeless} requests was answered"
             self._fail(BackendError(f"{self._model}: {count}. Last: {reason}"))
+
+    def _ever_answered(self) -> bool:
+        return any(endpoint.answers for endpoint in self._schedule.endpoints)
 
     def _check_outage(self, trouble: Trouble, reason: str, now: float) -> None:
         """Stop where no address has answered for too long. A server of ours that is being started is waited for."""

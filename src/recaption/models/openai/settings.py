@@ -126,7 +126,8 @@ def refuse_secrets(urls: Iterable[str], headers: Iterable[str], key_env: str | N
     """Refuse a key that stands where a recipe would carry it along. Not a validator: their messages show the value.
 
     Raises:
-        RecipeError: An address or a header holds a secret, or a key stands in place of its variable's name.
+        RecipeError: An address or a header holds a secret, or a key stands in place of its variable's name; or an
+            address holds any other query, which may not be shown either.
     """
     advice = "Recipes are written beside the output: put the key into an environment variable and name that as"
     for url in urls:
@@ -134,6 +135,11 @@ def refuse_secrets(urls: Iterable[str], headers: Iterable[str], key_env: str | N
         if parts.username or parts.password or _SECRET_QUERY.search(parts.query):
             raise RecipeError(
                 f"the address of {parts.hostname} holds a password or key. {advice} `api_key_env`."
+            )
+        if parts.query:
+            raise RecipeError(
+                f"the address of {parts.hostname} holds a query. What is behind the ? belongs to the `path`: "
+                "/chat/completions?…"
             )
     for name in headers:
         if _SECRET_HEADERS.search(name):
@@ -156,8 +162,7 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
 def place_of(url: str) -> str:
     """Return an address as messages show it: no query, nobody's name."""
     parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def key_from(env: str | None, environment: Mapping[str, str]) -> str | None:

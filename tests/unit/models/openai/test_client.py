@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 from recaption.core.errors import BackendError, BudgetError, UserError
 from recaption.core.protocols import GenerationRequest, Sampling
 from recaption.datasets.meter import Budget, SqliteMeter
+from recaption.models.openai import engine, silence
 from recaption.models.openai.generator import OpenAIGenerator
 from tests.servers.plans import Plan
 from tests.servers.replies import caption
@@ -114,6 +115,40 @@ def test_a_server_that_refuses_everybody_is_a_wrong_setting():
         pytest.raises(BackendError, match=r"none of the first 8 requests was answered.*'seed'"),
     ):
         answers(generator, [request(i) for i in range(100)])
+
+
+def test_what_fails_before_anybody_is_answered_may_be_asked_again():
+    async def handler(request, body):
+        if refusing:
+            return web.json_response({"error": {"message": "No model is loaded."}}, status=400)
+        return web.json_response(completion("A cat."))
+
+    refusing = [True]
+    with answering(handler) as url, asking(url) as generator:
+        for (generation,) in answers(generator, [request(0), request(1)]).values():
+            assert (generation.text, generation.retryable) == (None, True)
+        refusing.clear()
+        assert answers(generator, [request(0)])[0][0].text == "A cat."
+        refusing.append(True)
+        # Now that others are answered it speaks of the request.
+        (generation,) = answers(generator, [request(2)])[0]
+        assert (generation.text, generation.retryable) == (None, False)
+
+
+def test_a_long_silence_is_told_with_its_reason_and_without_the_key(monkeypatch, caplog):
+    monkeypatch.setattr(silence, "FIRST_S", 0.1)
+    monkeypatch.setattr(engine, "_LISTEN_S", 0.02)
+    monkeypatch.setenv("SOME_KEY", "topsecretword")
+
+    async def handler(request, body):
+        if any("still trying. Last: " in told for told in caplog.messages):
+            return web.json_response(completion("A cat."))
+        return web.json_response({"error": {"message": "busy, topsecretword"}}, status=503)
+
+    with answering(handler) as url, asking(url, api_key_env="SOME_KEY") as generator:
+        assert answers(generator, [request(0)])[0][0].text == "A cat."
+    assert "503: busy, [key]" in caplog.text
+    assert "topsecretword" not in caplog.text
 
 
 def test_nobody_at_the_address():

@@ -12,6 +12,7 @@ from recaption.models.openai.body import BodyStyle, RequestBody
 from recaption.models.openai.choices import Draws, draw_seed
 from recaption.models.openai.echoes import Echoes
 from recaption.models.openai.generator import OpenAIGenerator
+from recaption.models.openai.settings import place_of
 from recaption.recipes.backends import backend
 
 URL = "http://localhost:8000/v1"
@@ -42,6 +43,8 @@ def test_an_address_and_a_model_are_enough():
         ({"headers": {"X-Bad": "a\r\nb"}}, "is not a header"),
         ({"extra_body": {"stream": True}}, "stream cannot be set"),
         ({"server": {"command": "serve", "health": "health"}}, "begins with /"),
+        ({"path": "chat"}, "path"),
+        ({"url": "https://host/v1?api-version=1"}, "belongs to the `path`"),
         ({"in_fligth": 3}, "Did you mean 'in_flight'"),
     ],
 )
@@ -137,6 +140,17 @@ def test_a_request_with_everything():
 def test_a_field_can_be_left_out():
     assert "seed" in body(temperature=1.0)
     assert "seed" not in body(BodyStyle("m", extra={"seed": None}), temperature=1.0)
+    parts = RequestBody(
+        BodyStyle("m", extra={"seed": 7}),
+        GenerationRequest(key="k", prompt="Say.", sampling=Sampling(temperature=1.0)),
+        None,
+    ).parts((0,), 0)
+    assert b"".join(parts).count(b'"seed"') == 1
+
+
+def test_an_address_is_shown_without_what_is_nobodys_business():
+    assert place_of("http://[::1]:9/v1") == "http://[::1]:9/v1"
+    assert place_of("https://me:word@host/v1?a=b") == "https://host/v1"
     assert body(BodyStyle("m", structured="json_object"), schema={})["response_format"] == {
         "type": "json_object"
     }

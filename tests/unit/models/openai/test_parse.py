@@ -66,3 +66,9 @@ def test_what_does_not_fit_is_not_taken(text):
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers() | st.booleans(), max_size=4))
 def test_any_object_survives_the_way_through(value):
     assert json.loads(fitting_json(f"So: {json.dumps(value)}.", {"type": "object"}) or "null") == value
+
+
+@pytest.mark.parametrize("tail", ["", ","])
+def test_commas_in_a_string_stay(tail):
+    said = f'So: {{"a": "one, }} two,]"{tail}}}.'
+    assert json.loads(fitting_json(said, {"type": "object"})) == {"a": "one, } two,]"}
