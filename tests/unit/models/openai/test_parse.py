@@ -71,4 +71,4 @@ def test_any_object_survives_the_way_through(value):
 @pytest.mark.parametrize("tail", ["", ","])
 def test_commas_in_a_string_stay(tail):
     said = f'So: {{"a": "one, }} two,]"{tail}}}.'
-    assert json.loads(fitting_json(said, {"type": "object"})) == {"a": "one, } two,]"}
+    assert json.loads(fitting_json(said, {"type": "object"}) or "null") == {"a": "one, } two,]"}
