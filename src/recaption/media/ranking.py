@@ -16,6 +16,9 @@ _TOKEN: Final = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+")
 _NOISE: Final = 1e-6
 """Spread, relative to the values, below which scores count as equal instead of being blown up to a difference."""
 
+_SUM_DECIMALS: Final = 9
+"""Digits a sum of scores is given with: what is left of +1 and -1 by rounding must not decide."""
+
 Values = Mapping[str, float]
 """Scores by label; a label that is not there could not be judged."""
 
@@ -42,7 +45,8 @@ def ranking(
 
     One score counts as it stands, times its weight. Several scores are brought to one scale first: each less its
     mean over these candidates, divided by its unit, or by its standard deviation over these candidates where no unit
-    is given. Only candidates of the same image are ever compared, so nothing depends on the batch.
+    is given. Only candidates of the same image are ever compared, so nothing depends on the batch. Two candidates are
+    always one deviation from their mean: between two, scores without units vote by their weights alone.
 
     Args:
         candidates: The scores of each.
@@ -61,7 +65,8 @@ def ranking(
                 sums[i] += weight * (values[label] - centre) / unit
             else:
                 missing[i] = (*missing[i], label)
-    ranked = [Ranked(i, sums[i], missing[i]) for i in range(len(candidates))]
+    totals = sums if alone else [round(total, _SUM_DECIMALS) + 0.0 for total in sums]
+    ranked = [Ranked(i, totals[i], missing[i]) for i in range(len(candidates))]
     return sorted(ranked, key=lambda r: (len(r.missing), -r.value, ties[r.position]))
 
 

@@ -51,6 +51,14 @@ def test_equal_but_for_rounding_is_equal():
     assert order(some, {"a": 1.0, "b": 1.0}, {}, ties=[1, 0]) == [1, 0]
 
 
+@pytest.mark.parametrize("ties", [[0, 1], [1, 0]])
+def test_two_scores_at_odds_about_two_texts_are_a_tie(ties):
+    at_odds = [{"clip": 0.9, "ppl": 0.1}, {"clip": 0.1, "ppl": 0.11}]
+    ranked = ranking(at_odds, {"clip": 1.0, "ppl": 1.0}, {}, ties)
+    assert [r.position for r in ranked] == ties
+    assert ranked[0].value == ranked[1].value == 0
+
+
 def test_who_lacks_a_score_stands_last_and_nothing_fails():
     some = [{}, {"ppl": 1.0}, {"clip": -5.0, "ppl": 1e9}]
     assert order(some, {"clip": 1.0, "ppl": -1.0}, {}) == [2, 1, 0]
