@@ -35,8 +35,8 @@ class Score:
     class Params(StrictModel):
         """Who judges what."""
 
-        scorers: dict[str, BackendValue] = Field(default={"clip": "embedded"}, min_length=1)
-        """Label of the score to the model that gives it, as in `clip: openai/clip-vit-base-patch32`."""
+        scorers: dict[str, BackendValue] = Field(default={"image_text": "embedded"}, min_length=1)
+        """Label of the score to the model that gives it, as in `image_text: openai/clip-vit-base-patch32`."""
         origins: tuple[Origin, ...] | None = Field(default=None, min_length=1)
         """Judge captions of these origins only; None for all."""
         kept_only: bool = True

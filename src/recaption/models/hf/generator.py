@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from recaption.core.digests import digest_json
-from recaption.core.errors import BudgetError, ImageError, MissingExtraError, UserError
+from recaption.core.errors import BudgetError, ImageError, MissingExtraError
 from recaption.core.protocols import Generation, GenerationRequest, Meter, Usage
 from recaption.models.hf.batching import BatchSize, Row, in_batches, in_order
 from recaption.models.hf.families import family_of
-from recaption.models.hf.identity import find_model
+from recaption.models.hf.identity import find_model, require_safetensors
 from recaption.models.hf.sampling import check_sampling, draws, mode
 from recaption.recipes.strict import StrictModel
 
@@ -66,11 +66,7 @@ class TransformersGenerator:
     def __init__(self, params: Params) -> None:
         self._params = params
         self._files = find_model(params.model, params.revision, trust_remote_code=params.trust_remote_code)
-        if not any(self._files.folder.glob("*.safetensors")):
-            raise UserError(
-                f"model {params.model}: no weights as safetensors in {self._files.folder}; other formats can run "
-                f"code and are not loaded. Take a revision that has them, or convert it."
-            )
+        require_safetensors(self._files)
         self._family = family_of(self._files.config)
         self.name = self._files.name
         self.prompt_style = self._family.style

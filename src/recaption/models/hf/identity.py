@@ -18,9 +18,10 @@ from typing import Any, Final
 from recaption.core.digests import digest_json
 from recaption.core.errors import MissingExtraError, UserError
 
-__all__ = ["ModelFiles", "find_model"]
+__all__ = ["ModelFiles", "find_model", "require_safetensors"]
 
 MAX_CONFIG_BYTES: Final = 8 << 20
+MAX_INDEX_BYTES: Final = 64 << 20
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _READ: Final = frozenset(
     {".json", ".safetensors", ".txt", ".model", ".jinja", ".tiktoken", ".vocab", ".spm", ".bpe", ".py"}
@@ -88,6 +89,35 @@ def find_model(model: str, revision: str | None = None, *, trust_remote_code: bo
     return ModelFiles(model, folder, commit, _config(model, folder))
 
 
+def require_safetensors(files: ModelFiles) -> None:
+    """Refuse weights in any other format than safetensors, and such as lie elsewhere than beside the config.
+
+    An index of parts may name any file, and `transformers` would open a pickle that is named in it.
+
+    Raises:
+        UserError: There are no weights that may be read.
+    """
+    if not any(files.folder.glob("*.safetensors")):
+        raise UserError(
+            f"model {files.model}: no weights as safetensors in {files.folder}; other formats can run code and are "
+            "not loaded. Take a revision that has them, or convert it."
+        )
+    for path in sorted(files.folder.glob("*.safetensors.index.json")):
+        try:
+            index = _json_object(path, MAX_INDEX_BYTES)
+        except OSError as error:
+            raise UserError(f"model {files.model}: {path.name}: {error.strerror or error}") from error
+        parts = index.get("weight_map") if index else None
+        if not isinstance(parts, dict):
+            raise UserError(f"model {files.model}: {path.name} is no index of weights.")
+        for part in parts.values():
+            if not isinstance(part, str) or Path(part).name != part or not part.endswith(".safetensors"):
+                raise UserError(
+                    f"model {files.model}: {path.name} names {str(part)[:100]!r}; weights are read from safetensors "
+                    "files beside it and from nothing else."
+                )
+
+
 def _cached_snapshot(model: str, revision: str | None) -> tuple[Path, str]:
     try:
         from huggingface_hub import try_to_load_from_cache
@@ -111,22 +141,28 @@ def _cached_snapshot(model: str, revision: str | None) -> tuple[Path, str]:
 def _config(model: str, folder: Path) -> Mapping[str, Any]:
     path = folder / "config.json"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
+        config = _json_object(path, MAX_CONFIG_BYTES)
     except OSError as error:
         raise UserError(
             f"model {model}: config.json cannot be read: {error.strerror or error}. Name a folder that was "
             "saved by transformers (`save_pretrained`)."
         ) from error
-    try:
-        config = json.loads(data) if len(data) <= MAX_CONFIG_BYTES else None
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
+    if config is None:
         raise UserError(
             f"model {model}: config.json is not a JSON object of at most {MAX_CONFIG_BYTES:,} bytes."
         )
     return config
+
+
+def _json_object(path: Path, most: int) -> dict[str, Any] | None:
+    """Return what a file holds; None where that is no JSON object or more than so many bytes. Raises OSError."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    try:
+        found = json.loads(data) if len(data) <= most else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _folder_digest(folder: Path) -> str:

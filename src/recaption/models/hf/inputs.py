@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor
 
@@ -176,7 +177,10 @@ class Wording:
     def _chat(self, prompt: str, seeing: bool) -> str:
         said = ([{"type": "image"}] if seeing else []) + [{"type": "text", "text": prompt}]
         turns = [{"role": "user", "content": said}]
-        text: str = self._processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        try:
+            text: str = self._processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        except TemplateError as error:  # a template can be wrong, refuse, or try what the sandbox forbids
+            raise ValueError(f"chat template: {error}") from error
         return text
 
 

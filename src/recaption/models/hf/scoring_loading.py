@@ -14,7 +14,7 @@ from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 from recaption.core.errors import BackendError, UserError
-from recaption.models.hf.identity import ModelFiles
+from recaption.models.hf.identity import ModelFiles, require_safetensors
 from recaption.models.hf.image_processors import pillow_processor
 from recaption.models.hf.precision import Placement
 
@@ -50,6 +50,7 @@ def load_model(loader: Any, files: ModelFiles, placement: Placement, *, trust_re
     Raises:
         UserError: The files are not a model of that class, or do not hold all of its weights.
     """
+    require_safetensors(files)
     known = (
         files.model_type,
         *(part.get("model_type") for part in files.config.values() if isinstance(part, dict)),

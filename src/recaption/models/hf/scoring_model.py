@@ -95,7 +95,8 @@ def with_libraries(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except ImportError as error:
-        raise MissingExtraError("scoring captions by a model", str(error.name), "hf") from error
+        library = (error.name or "transformers").partition(".")[0]
+        raise MissingExtraError("scoring captions by a model", library, "hf") from error
 
 
 def without_image(error: ImageError) -> Score:

@@ -133,6 +133,16 @@ class TestRefusals:
         ((one,),) = ask(generator(tmp_path, chat_template=False), [request_for("Describe", blocks(1)[0])])
         assert one.text
 
+    def test_a_chat_template_that_refuses_is_a_failure_of_the_request(
+        self, llava: Path, tmp_path: Path
+    ) -> None:
+        for file in llava.iterdir():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        for template in ("{{ raise_exception('no way') }}", "{{ ''.__class__.__mro__ }}", "{% for %}"):
+            (tmp_path / "chat_template.jinja").write_text(template)
+            ((one,),) = ask(generator(tmp_path), [request_for("Describe", blocks(1)[0])])
+            assert "chat template: " in str(one.error)
+
     def test_a_size_that_the_family_cannot_show(self, llava: Path) -> None:
         with pytest.raises(UserError, match="image_size_px"):
             ask(generator(llava, image_size_px=64), [request_for("Describe", None)])

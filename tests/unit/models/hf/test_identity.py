@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recaption.core.errors import UserError
-from recaption.models.hf.identity import find_model
+from recaption.models.hf.identity import find_model, require_safetensors
 
 COMMIT = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
 
@@ -75,3 +75,28 @@ def test_a_folder_without_a_usable_config_is_no_model(tmp_path: Path, config: st
 def test_a_folder_has_no_revision(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no revision"):
         find_model(str(saved(tmp_path / "m")), "main")
+
+
+@pytest.mark.parametrize("part", ["x.bin", "../x.safetensors", "/x.safetensors", "a/x.safetensors", "..", 7])
+def test_an_index_names_safetensors_beside_it_and_nothing_else(part: object, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model.safetensors", "b": part}}))
+    with pytest.raises(UserError, match="nothing else"):
+        require_safetensors(find_model(str(folder)))
+    index.write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
+    require_safetensors(find_model(str(folder)))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "{}", '{"weight_map": []}', "[" * 100_000])
+def test_what_is_no_index_is_said_to_be_none(text: str, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m")
+    (folder / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(UserError, match="no index of weights"):
+        require_safetensors(find_model(str(folder)))
+
+
+def test_a_config_as_deep_as_memory_is_refused_in_one_line(tmp_path: Path) -> None:
+    (saved(tmp_path / "m") / "config.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="not a JSON object"):
+        find_model(str(tmp_path / "m"))

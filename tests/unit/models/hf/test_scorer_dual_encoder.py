@@ -336,7 +336,7 @@ def test_images_are_prepared_as_the_processor_would(family: str, checkpoint: Cal
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "model.safetensors").unlink(), "model cannot be loaded"),
+        (lambda f: (f / "model.safetensors").unlink(), "no weights as safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\x00" * 64), "model cannot be loaded"),
         (lambda f: (f / "tokenizer.json").write_text("{"), "tokenizer cannot be loaded"),
         (lambda f: (f / "preprocessor_config.json").unlink(), "image processor cannot be loaded"),
