@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 unexpected error · 2 the caller can mend it · 3 done, 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -89,6 +90,8 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code; wrong use is said by the argument parser, with code 2."""
     # A polite end by the system is an interruption like any other: what is committed stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What that library has to say is for those who program with it; what matters is raised.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         app()
     except (_Interrupted, KeyboardInterrupt):
@@ -385,6 +388,7 @@ def _open(spec: dict[str, Any]) -> Reader:
 def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False, **options: Any) -> Summary:
     from recaption import console
     from recaption.datasets.run_folder import RunFolder
+    from recaption.runs.models_named import caveat_of
     from recaption.runs.run import RunOptions
     from recaption.runs.run import run as run_recipe
 
@@ -392,6 +396,8 @@ def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False
         del options["workers"]
     reader = _open(spec)
     console.err.print(f"input: {console.safe(reader.description)}")
+    if caveat := caveat_of(recipe):
+        console.err.print(f"[yellow]note:[/] {console.safe(caveat)}")
     run_options = RunOptions(retry=again, **options)
     try:
         with console.progress_bar() as watch:

@@ -1,5 +1,6 @@
 """What a person sees in the terminal: progress on stderr, results on stdout, hostile text made harmless."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,14 +10,11 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    ProgressColumn,
     SpinnerColumn,
-    Task,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from recaption.core.printable import printable
@@ -29,6 +27,7 @@ __all__ = ["before_after", "err", "out", "progress_bar", "safe", "show_plan", "s
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
 
+LINE_EVERY_S = 60.0
 MAX_ROWS_PER_GROUP = 12
 MAX_NOTES = 20
 MAX_NOTE_CHARS = 500
@@ -50,41 +49,78 @@ def safe(text: str) -> str:
     return escape(printable(text))
 
 
-class _Rate(ProgressColumn):
-    """Items a second since the start, those resumed left out."""
-
-    def render(self, task: Task) -> Text:
-        elapsed = task.elapsed or 0.0
-        fresh = task.completed - task.fields.get("resumed", 0)
-        return Text(f"{fresh / elapsed:,.0f}/s" if elapsed > 0.5 and fresh > 0 else "")
-
-
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Show a bar with rate, remaining time and counts; where stderr is no terminal, nothing but the end."""
+    """Show a bar with rate, remaining time and counts; where stderr is no terminal, a line now and then."""
+    if not err.is_terminal:
+        yield _Lines().watch
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}", table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[failed]} rejected"),
     )
-    with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("survey", total=None, failed=0, resumed=0)
+    with Bar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("survey", total=None, failed=0, pace="")
 
         def watch(progress: Progress) -> None:
+            if progress.total is not None and bar.tasks[0].total is None:
+                bar.reset(task)  # the time of the survey is none of the captions'
             bar.update(
                 task,
-                description="survey" if progress.total is None else "captioning",
+                description=_phase(progress),
                 total=progress.total,
                 completed=progress.done,
                 failed=progress.failed,
-                resumed=progress.resumed,
+                pace=_pace(progress, bar.tasks[0].elapsed or 0.0),  # of the moment something was done
             )
 
         yield watch
+
+
+class _Lines:
+    """Progress for a log file: a line at most every `LINE_EVERY_S` seconds, none for a short run."""
+
+    def __init__(self) -> None:
+        self._phase = "survey"
+        self._began = self._last = time.monotonic()
+
+    def watch(self, progress: Progress) -> None:
+        """Print how far a run is, if it is time."""
+        now = time.monotonic()
+        if _phase(progress) != self._phase:
+            self._phase, self._began = _phase(progress), now
+        if now - self._last < LINE_EVERY_S:
+            return
+        self._last = now
+        of = "" if progress.total is None else f" of {progress.total:,}"
+        parts = [f"{progress.done:,}{of}", _pace(progress, now - self._began), f"{progress.failed:,} rejected"]
+        err.print(f"{self._phase}: {', '.join(part for part in parts if part)}", soft_wrap=True)
+
+
+def _phase(progress: Progress) -> str:
+    return "survey" if progress.total is None else "captioning"
+
+
+def _pace(progress: Progress, elapsed: float) -> str:
+    """Return items a second and the time left after `elapsed` seconds; nothing where it is too early to say."""
+    fresh = progress.done - progress.resumed
+    if elapsed <= 0.5 or fresh <= 0:
+        return ""
+    rate = fresh / elapsed
+    if progress.total is None:
+        return _rate(rate)
+    return f"{_rate(rate)}, {_lasting((progress.total - progress.done) / rate).removeprefix('about ')} left"
+
+
+def _rate(per_second: float) -> str:
+    """Return a rate with at least two digits that tell."""
+    if per_second >= 10:
+        return f"{per_second:,.0f}/s"
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * 60:.1f}/min"
 
 
 def show_summary(summary: Summary, folder: str) -> None:
@@ -92,7 +128,7 @@ def show_summary(summary: Summary, folder: str) -> None:
     rate = (summary.items - summary.resumed) / summary.seconds if summary.seconds > 0 else 0.0
     out.print(
         f"[bold]{summary.kept:,} of {summary.items:,}[/] records captioned, {summary.dropped:,} dropped, "
-        f"{summary.failed:,} failed, in {summary.seconds:.1f} s ({rate:,.0f}/s)"
+        f"{summary.failed:,} failed, in {summary.seconds:.1f} s ({_rate(rate)})"
     )
     if summary.resumed:
         out.print(f"{summary.resumed:,} were done before; calls remembered: {summary.calls_recalled:,}")
@@ -106,6 +142,10 @@ def show_summary(summary: Summary, folder: str) -> None:
     marked = summary.stats.get("flags", {}).get("audit", 0)
     if marked:
         out.print(f"{marked:,} marked for audit")
+    if contest := summary.stats.get("contest"):
+        out.print(
+            _contest(contest.get("a model wrote beside an original", 0), contest.get("the original stays", 0))
+        )
     for note in summary.notes[:MAX_NOTES]:
         out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
     if len(summary.notes) > MAX_NOTES:
@@ -115,6 +155,14 @@ def show_summary(summary: Summary, folder: str) -> None:
         if counts:
             show_counts(title, counts)
     out.print(f"[bold]Output[/] {safe(folder)}")
+
+
+def _contest(fought: int, stays: int) -> str:
+    """Say how often what a model wrote lost to the text that came."""
+    if stays == fought:
+        return f"no text of the model beats the original: it stays for all {fought:,}"
+    share = 100 * stays / fought
+    return f"the original stays for {stays:,} of the {fought:,} that a model wrote for ({share:.0f} %)"
 
 
 def show_plan(plan: Plan) -> None:

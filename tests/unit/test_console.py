@@ -1,18 +1,22 @@
 """What reaches the terminal: whole lines, bounded, harmless, and just what the data says."""
 
 import io
+import re
+import time
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
 
 from recaption import console
 from recaption.core.printable import printable
 from recaption.core.protocols import Usage
 from recaption.core.types import Caption, Provenance, Record
 from recaption.runs.plan import Plan
-from recaption.runs.run import Summary
+from recaption.runs.run import Progress, Summary
 
 
 @pytest.fixture
@@ -127,3 +131,53 @@ def test_time_is_said_as_people_say_it(screen, seconds, said):
     console.show_plan(planned)
     assert f"time: {said}, at some rate" in screen.getvalue()
     assert "cost:" not in screen.getvalue()  # nobody is paid
+
+
+def test_a_rate_keeps_digits_that_tell(screen):
+    for items, seconds in ((90, 3600.0), (9, 2.0), (50_000, 2.0)):
+        console.show_summary(summary(items=items, kept=items, seconds=seconds), "out")
+    shown = screen.getvalue()
+    assert "(1.5/min)" in shown
+    assert "(4.5/s)" in shown
+    assert "(25,000/s)" in shown
+
+
+def test_a_terminal_sees_when_the_captions_begin_and_what_is_left(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=shown, force_terminal=True, width=80))
+    with console.progress_bar() as watch:
+        watch(Progress(done=40, total=None))
+        watch(Progress(done=0, total=40))
+        time.sleep(0.6)  # before that no rate is told
+        watch(Progress(done=10, total=40, failed=3))
+    last = Text.from_ansi(shown.getvalue()).plain
+    assert "captioning" in last
+    assert re.search(r"10/40 +\S+/s, \d+ s left 3 rejected", last)
+
+
+def test_a_log_file_gets_a_line_a_minute(monkeypatch):
+    shown, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(console.err, "file", shown)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with console.progress_bar() as watch:  # stderr is no terminal here
+        for at, done, total in [(5, 99, None), (30, 0, 100), (61, 8, 100), (70, 9, 100), (150, 30, 100)]:
+            now[0] = at
+            watch(Progress(done=done, total=total, failed=2))
+    assert shown.getvalue().splitlines() == [
+        "captioning: 8 of 100, 15.5/min, 6 min left, 2 rejected",
+        "captioning: 30 of 100, 15.0/min, 5 min left, 2 rejected",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stays", "told"),
+    [
+        (18, "no text of the model beats the original: it stays for all 18"),
+        (9, "the original stays for 9 of the 18 that a model wrote for (50 %)"),
+        (0, "the original stays for 0 of the 18 that a model wrote for (0 %)"),
+    ],
+)
+def test_a_summary_says_how_often_the_original_stays(screen, stays, told):
+    stats = {"contest": {"a model wrote beside an original": 18, "the original stays": stays}}
+    console.show_summary(summary(stats=stats), "out")
+    assert told in screen.getvalue()

@@ -9,7 +9,7 @@ from recaption.datasets.meter import Budget
 from recaption.recipes.backends import Backend, backend
 from recaption.recipes.recipe import Recipe, builtin_recipes, load_recipe
 
-__all__ = ["budget_of", "captioner_of", "recipe_with"]
+__all__ = ["budget_of", "captioner_of", "caveat_of", "recipe_with"]
 
 
 def recipe_with(
@@ -56,6 +56,24 @@ def captioner_of(recipe: Recipe) -> Backend | None:
         if value is not None:
             return backend("generators", value, f"{spec.name}.captioner")
     return None
+
+
+def caveat_of(recipe: Recipe) -> str | None:
+    """Return what to know before models that ship with the package judge or write; None if the recipe uses others."""
+    options = {"captioner": "--captioner", "scorers": "--scorer"}
+    used = [name for name in options if any(_embedded(spec.params, name) for spec in recipe.stages)]
+    if not used:
+        return None
+    return (
+        f"the embedded {' and '.join(name.removesuffix('s') for name in used)} know the demo's drawn scenes only, "
+        f"and are wrong about other pictures; name yours: {', '.join(options[name] for name in used)}"
+    )
+
+
+def _embedded(params: object, field: str) -> bool:
+    said = getattr(params, field, None)
+    values = list(said.values()) if field == "scorers" and isinstance(said, Mapping) else [said]
+    return any(value == "embedded" or (isinstance(value, Mapping) and "embedded" in value) for value in values)
 
 
 def budget_of(recipe: Recipe, requests: int | None, tokens: int | None, cost: float | None) -> Budget:

@@ -201,6 +201,7 @@ class _Run:
     def all(self) -> Summary:
         """Do the whole run."""
         started = time.monotonic()
+        self._report()  # the survey is over; the first batch may take minutes
         with closing(self.executor.run(self._batches(), self.pipeline.run_batch)) as stream:
             for results in stream:
                 # Shards without work, all rejects say, may stand before the one these results belong to.

@@ -34,9 +34,10 @@ Stats = dict[str, dict[str, int]]
 
 
 def tally(results: Sequence[Record | Rejected]) -> Stats:
-    """Count what the results hold: chosen captions by origin, flags, rules, evidence, budgets, rejects."""
+    """Count what the results hold: chosen captions by origin, how models' texts fared against the originals, flags,
+    rules, evidence, budgets, rejects."""
     groups: dict[str, Counter[str]] = {
-        name: Counter() for name in ("chosen", "flags", "rules", "evidence", "fit", "rejects")
+        name: Counter() for name in ("chosen", "contest", "flags", "rules", "evidence", "fit", "rejects")
     }
     for item in results:
         if isinstance(item, Rejected):
@@ -46,6 +47,7 @@ def tally(results: Sequence[Record | Rejected]) -> Stats:
         groups["chosen"][_name(best) if best else "none"] += 1
         if item.original_text is None:
             groups["chosen"]["(came without a text)"] += 1
+        groups["contest"].update(_contest(item))
         groups["evidence"].update(e.kind for e in item.evidence)
         for caption in item.captions:
             groups["flags"].update(caption.flags.keys())
@@ -90,6 +92,16 @@ def _name(caption: Caption) -> str:
     if caption.origin == "alt":
         return "the original, cleaned"
     return f"{caption.origin}, {caption.aspect}"
+
+
+def _contest(record: Record) -> list[str]:
+    """Say whether a model wrote for a picture that came with a text, and whether that text stayed."""
+    if record.original_text is None or not any(c.origin in ("model", "fused") for c in record.captions):
+        return []
+    found = ["a model wrote beside an original"]
+    if record.best is not None and record.best.origin in ("alt", "human"):
+        found.append("the original stays")
+    return found
 
 
 def _tally_details(caption: Caption, groups: Mapping[str, Counter[str]]) -> None:

@@ -143,3 +143,18 @@ def test_names_are_text_that_a_marker_can_hold():
     found = tally([reject("lone \ud800"), reject("lone \ud800"), Record(key="a", captions=(flagged,))])
     assert found["rejects"] == {"gather: lone \\ud800": 2}
     assert found["flags"] == {"\\ud800": 1}
+
+
+def wrote(origin, best):
+    source = Caption(text="a text", origin="alt", provenance=Provenance(stage="source"))
+    made = Caption(text="another", origin=origin, provenance=Provenance(stage="caption"))
+    chosen = {"original": source, "made": made}[best]
+    return Record(key="k", captions=(source, made), chosen=chosen.id)
+
+
+def test_it_is_counted_how_often_the_original_stays_where_a_model_wrote():
+    records = [wrote("model", "made"), wrote("model", "original"), wrote("composed", "original")]
+    without = Caption(text="alone", origin="model", provenance=Provenance(stage="caption"))
+    records.append(Record(key="k", captions=(without,), chosen=without.id))
+    assert tally(records)["contest"] == {"a model wrote beside an original": 2, "the original stays": 1}
+    assert "contest" not in tally(records[2:])
