@@ -22,6 +22,7 @@ GOOD = [
     "图书馆里有很多书。",
     "5 dogs in the snow",
     "A woman who looks sorry sits alone.",
+    "The woman is unable to open the jar.",
     "a shop in St. Louis next to the river",
     "An old radio, its dial lit, stands on a shelf between books.",
 ]
