@@ -22,6 +22,8 @@ __all__ = ["ModelFiles", "find_model", "require_safetensors"]
 
 MAX_CONFIG_BYTES: Final = 8 << 20
 MAX_INDEX_BYTES: Final = 64 << 20
+_IMPLEMENTATION: Final = "_implementation"
+"""How settings end that say by which code a layer is computed: `attn_implementation`, for one."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _READ: Final = frozenset(
     {".json", ".safetensors", ".txt", ".model", ".jinja", ".tiktoken", ".vocab", ".spm", ".bpe", ".py"}
@@ -86,7 +88,14 @@ def find_model(model: str, revision: str | None = None, *, trust_remote_code: bo
                 "commit (40 hex digits) that you have looked at."
             )
         folder, commit = _cached_snapshot(model, revision)
-    return ModelFiles(model, folder, commit, _config(model, folder))
+    config = _config(model, folder)
+    kernel = None if trust_remote_code else _kernel(config)
+    if kernel is not None:
+        raise UserError(
+            f"model {model}: its config.json wants the compiled code {kernel[:100]!r} fetched and run. Remove that "
+            "setting, or say `trust_remote_code: true`."
+        )
+    return ModelFiles(model, folder, commit, config)
 
 
 def require_safetensors(files: ModelFiles) -> None:
@@ -152,6 +161,18 @@ def _config(model: str, folder: Path) -> Mapping[str, Any]:
             f"model {model}: config.json is not a JSON object of at most {MAX_CONFIG_BYTES:,} bytes."
         )
     return config
+
+
+def _kernel(config: Mapping[str, Any]) -> str | None:
+    """Return the repository of compiled code that a config, or a part of it, names as its implementation."""
+    left: list[tuple[str, Any]] = list(config.items())
+    while left:
+        name, value = left.pop()
+        if isinstance(value, Mapping):
+            left.extend((name if name.endswith(_IMPLEMENTATION) else key, part) for key, part in value.items())
+        elif name.endswith(_IMPLEMENTATION) and isinstance(value, str) and "/" in value:
+            return value
+    return None
 
 
 def _json_object(path: Path, most: int) -> dict[str, Any] | None:

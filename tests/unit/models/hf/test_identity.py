@@ -100,3 +100,19 @@ def test_a_config_as_deep_as_memory_is_refused_in_one_line(tmp_path: Path) -> No
     (saved(tmp_path / "m") / "config.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="not a JSON object"):
         find_model(str(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"attn_implementation": "someone/code"},
+        {"_attn_implementation": {"text_config": "someone/code", "": "sdpa"}},
+        {"text_config": {"experts_implementation": "someone/code"}},
+    ],
+)
+def test_a_config_fetches_no_compiled_code(config: dict[str, object], tmp_path: Path) -> None:
+    folder = str(saved(tmp_path / "m", **config))
+    with pytest.raises(UserError, match="someone/code"):
+        find_model(folder)
+    assert find_model(folder, trust_remote_code=True).config
+    assert find_model(str(saved(tmp_path / "plain", attn_implementation="sdpa"))).config
