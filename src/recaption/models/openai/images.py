@@ -24,6 +24,7 @@ __all__ = ["Grid", "grid_for", "picture_uri"]
 _ORIENTATION_TAG: Final = 0x0112
 _PASSED: Final = {"JPEG": b"image/jpeg", "PNG": b"image/png", "WEBP": b"image/webp"}
 _PLAIN_MODES: Final = ("RGB", "L")
+_LONGEST_TAIL: Final = 1024
 _MOST_PIXELS_READ: Final = 178_956_970
 """Above this Pillow itself warns of a bomb; such a picture takes the guarded way."""
 
@@ -117,7 +118,7 @@ def picture_uri(picture: Picture, grid: Grid, settings: ImageSettings) -> tuple[
 def _plain_header(data: bytes) -> tuple[str, tuple[int, int]] | None:
     """Return format and size of a picture that every server sees as we do; None at the least doubt."""
     kind = sniff(data)
-    if kind not in _PASSED:
+    if kind not in _PASSED or not _is_whole(kind, data):
         return None
     try:
         with Pillow.open(io.BytesIO(data), formats=(kind,)) as image:
@@ -132,6 +133,13 @@ def _plain_header(data: bytes) -> tuple[str, tuple[int, int]] | None:
     except Exception:  # hostile bytes: the guarded way says what is wrong with them
         return None
     return (kind, (width, height)) if plain else None
+
+
+def _is_whole(kind: str, data: bytes) -> bool:
+    """Return whether a file seems to have its end; some carry a little more behind it."""
+    if kind == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+    return (b"\xff\xd9" if kind == "JPEG" else b"IEND") in data[-_LONGEST_TAIL:]
 
 
 def _upright(image: Pillow.Image, data: bytes) -> bool:

@@ -150,3 +150,16 @@ def test_the_format_and_the_file_size_are_kept_to():
 def test_what_is_no_picture_is_said_to_be_none(data):
     with pytest.raises(ImageError):
         picture_uri(picture(data), Grid(), PLAIN)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("share", [0.6, 0.98])
+def test_a_picture_that_was_cut_is_not_passed_on_as_it_is(kind, share):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 64, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Pillow.fromarray(noise).save(out, kind)
+    data = out.getvalue()
+    with pytest.raises(ImageError):
+        picture_uri(picture(data[: int(len(data) * share)]), Grid(), PLAIN)
+    assert sent(data)[1] == data
+    assert sent(data + b"\0" * 100)[1] == data + b"\0" * 100
