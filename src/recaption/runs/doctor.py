@@ -40,6 +40,8 @@ LIBRARIES = (
     ("torch", "hf", "captioners and scorers on this machine"),
     ("transformers", "hf", "captioners and scorers on this machine"),
     ("safetensors", "hf", "weights of models"),
+    ("sentencepiece", "hf", "tokenizers of some models"),
+    ("accelerate", "hf", "models spread over devices"),
     ("aiohttp", "openai", "captioners behind an address"),
     ("lingua-language-detector", "langid", "telling Latin-script languages apart"),
 )

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_a_config_as_deep_as_memory_is_refused_in_one_line(tmp_path: Path) -> No
         {"text_config": {"experts_implementation": "someone/code"}},
     ],
 )
-def test_a_config_fetches_no_compiled_code(config: dict[str, object], tmp_path: Path) -> None:
+def test_a_config_fetches_no_compiled_code(config: dict[str, Any], tmp_path: Path) -> None:
     folder = str(saved(tmp_path / "m", **config))
     with pytest.raises(UserError, match="someone/code"):
         find_model(folder)
