@@ -10,7 +10,9 @@ import evaluate
 import pytest
 import torch
 import train
+from transformers import VisionEncoderDecoderModel
 
+import recaption.models.embedded.architecture  # noqa: F401 - registers the towers
 from tests.training.conftest import TRAINING
 
 REQUIRED = ["--model", "captioner", "--out", "never-made"]
@@ -30,6 +32,23 @@ def test_help_comes_from_the_root_of_the_repository() -> None:
     assert run.stderr == ""
     assert "usage: train.py" in run.stdout
     assert "--device" in run.stdout
+
+
+@pytest.mark.slow
+def test_a_training_as_it_is_started_by_hand(tmp_path: Path) -> None:
+    """Real shards, rendered by processes of their own while it waits: some half a minute on one core."""
+    size = ["--steps", "1", "--batch", "4", "--shards", "1", "--first", "1", "--workers", "1"]
+    where = ["--data", str(tmp_path / "shards"), "--out", str(tmp_path), "--device", "cpu"]
+    run = subprocess.run(
+        [sys.executable, str(TRAINING / "train.py"), "--model", "captioner", *size, *where],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert [file.name for file in (tmp_path / "shards").iterdir()] == ["00000.npz"]
+    VisionEncoderDecoderModel.from_pretrained(tmp_path / "captioner")
 
 
 def test_an_evaluation_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,10 +48,23 @@ def test_the_stock_class_loads_every_weight(trained: dict[str, Path], name: str)
     model, problems = STOCK[name].from_pretrained(trained[name], output_loading_info=True)
     assert not any(problems.values()), problems
     assert all(bool(torch.isfinite(values).all()) for values in model.state_dict().values())
+    assert {values.dtype for values in model.parameters()} == {torch.float32}
     assert len(AutoTokenizer.from_pretrained(trained[name])) > 259
     processor = AutoImageProcessor.from_pretrained(trained[name])
     picture = np.zeros((40, 60, 3), dtype=np.uint8)
     assert processor(images=[picture], return_tensors="pt").pixel_values.shape == (1, 3, 96, 96)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_weights_are_stored_in_half_precision_to_be_loaded_in_single(
+    trained: dict[str, Path], name: str
+) -> None:
+    weights = load_file(trained[name] / "model.safetensors")
+    assert {values.dtype for values in weights.values()} <= {torch.float16, torch.int64}
+    config = json.loads((trained[name] / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == [STOCK[name].__name__]
+    parts = [config, *(part for part in config.values() if isinstance(part, dict) and "model_type" in part)]
+    assert [part["dtype"] for part in parts] == ["float32"] * 3
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -97,8 +110,8 @@ def test_the_log_tells_steps_and_the_development_scenes(trained: dict[str, Path]
     for name, path in trained.items():
         lines = (path.parent / f"{name}.log").read_text(encoding="utf-8").splitlines()
         events: Sequence[dict[str, Any]] = [json.loads(line) for line in lines]
-        assert [e.get("step") for e in events] == [None, 0, 2, 3]
-        # --first 1 --every 2: the second shard joins at step 2.
+        assert [e.get("step") for e in events] == [None, 0, 1, 2]
+        # --first 1 --every 1: the second shard joins at step 1.
         assert [e["pool"] for e in events if "pool" in e] == [1, 2]
         assert events[0]["arguments"]["seed"] == 3
         assert events[-1]["dev"]["cells"] > 0
