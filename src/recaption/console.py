@@ -175,8 +175,7 @@ def show_plan(plan: Plan) -> None:
         if stage.problem:
             out.print(f"    [yellow]cannot work here:[/] {safe(_cut(stage.problem, MAX_NOTE_CHARS))}")
     if any(stage.is_paid for stage in plan.stages):
-        cost = "unknown: give --price-in and --price-out" if plan.cost is None else f"at most {plan.cost:,.2f}"
-        out.print(f"cost: {cost}")
+        out.print(f"cost: {_cost(plan)}")
     time = (
         safe(plan.rate_source)
         if plan.seconds is None
@@ -186,6 +185,16 @@ def show_plan(plan: Plan) -> None:
     out.print(f"disk: at most {plan.disk_bytes / 1e6:,.1f} MB")
     for note in plan.notes[:MAX_NOTES]:
         out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
+
+
+def _cost(plan: Plan) -> str:
+    if plan.cost is not None:
+        return f"at most {plan.cost:,.2f}"
+    costs = [stage.writing_cost for stage in plan.stages if stage.is_paid]
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs):
+        return "unknown: give --price-in and --price-out"
+    return f"at most {sum(known):,.2f} for what is written, and for what is read unknown (see the tokens above)"
 
 
 def _planned(stage: PlannedStage) -> str:

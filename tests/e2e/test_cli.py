@@ -516,7 +516,8 @@ def test_model_recipes_run_with_models_named_on_the_command_line(images, tmp_pat
 
 def test_the_embedded_models_say_what_they_know_and_libraries_keep_quiet(images, tmp_path):
     told = recaption("run", images, tmp_path / "out", "--recipe", "hybrid", "--limit", "2", "--batch-size", "2")
-    assert "note: the embedded captioner and scorer know the demo's drawn scenes only" in told
+    assert "note: the embedded models know the demo's drawn scenes only" in told
+    assert "name yours: --captioner, --scorer" in told
     assert "transformers]" not in told
     assert "of the 2 that a model wrote for" in told or "it stays for all 2" in told
     assert "note: the embedded" not in recaption("run", images, tmp_path / "rules", "--limit", "2")

@@ -15,7 +15,7 @@ from recaption import console
 from recaption.core.printable import printable
 from recaption.core.protocols import Usage
 from recaption.core.types import Caption, Provenance, Record
-from recaption.runs.plan import Plan
+from recaption.runs.plan import Plan, PlannedStage
 from recaption.runs.run import Progress, Summary
 
 
@@ -167,6 +167,21 @@ def test_a_log_file_gets_a_line_a_minute(monkeypatch):
         "captioning: 8 of 100, 15.5/min, 6 min left, 2 rejected",
         "captioning: 30 of 100, 15.0/min, 5 min left, 2 rejected",
     ]
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ({"cost": 2.5, "writing_cost": 2.0}, "cost: at most 2.50\n"),
+        ({"writing_cost": 2.0}, "cost: at most 2.00 for what is written, and for what is read unknown"),
+        ({}, "cost: unknown: give --price-in and --price-out"),
+    ],
+)
+def test_prices_that_were_given_are_not_asked_for_again(screen, costs, said):
+    writing = PlannedStage(name="caption", what="requests", calls=1, is_paid=True, **costs)
+    zero: dict[str, Any] = {"items": 1, "images": 1, "shards": 1, "disk_bytes": 1, "sampled": 0}
+    console.show_plan(Plan(stages=(writing,), seconds=None, rate_source="unknown", **zero))
+    assert said in screen.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def _said(kind: BackendKind, value: BackendValue, where: str) -> tuple[str, Mapp
 
 
 def _word(kind: BackendKind, word: str, where: str) -> tuple[str, Mapping[str, Any]]:
+    if not word:
+        raise RecipeError(f"{where}: it is empty; name a model, or one of {', '.join(known_names(kind))}.")
     if word in known_names(kind):
         return word, {}
     if word.startswith(("http://", "https://")) and kind == "generators":
@@ -81,6 +83,12 @@ def _word(kind: BackendKind, word: str, where: str) -> tuple[str, Mapping[str, A
     name, mark, model = word.partition("=")
     if mark and name in known_names(kind):
         return name, {"model": model}
+    if (
+        mark and name and not Path(word).exists() and "/" not in name and "." not in name
+    ):  # no hub's name holds `=`
+        raise RecipeError(f"{where}: {UnknownNameError(kind.rstrip('s'), name, known_names(kind))}")
+    if "://" in word:
+        raise RecipeError(f"{where}: {word!r} is an address, and scorers work on this machine only.")
     if "/" in word or Path(word).is_dir():
         return _OF_A_MODEL[kind], {"model": word}
     raise RecipeError(f"{where}: {UnknownNameError(kind.rstrip('s'), word, known_names(kind))}")

@@ -50,7 +50,9 @@ def _told(model: type[BaseModel], fault: ErrorDetails, where: str) -> str:
     if kind == "literal_error" and isinstance(given, str):
         known = re.findall("'([^']*)'", fault["ctx"]["expected"])
         return f"{place}: unknown value {_shown(given)}.{did_you_mean(given[:100], known)}"
-    return f"{place}: {fault['msg']} (got {_shown(given)})"
+    said = fault["msg"].removeprefix("Value error, ")
+    # A fault of several values together has all of them for its input.
+    return f"{place}: {said}" if isinstance(given, Mapping) else f"{place}: {said} (got {_shown(given)})"
 
 
 def _shown(value: object) -> str:

@@ -65,8 +65,8 @@ def caveat_of(recipe: Recipe) -> str | None:
     if not used:
         return None
     return (
-        f"the embedded {' and '.join(name.removesuffix('s') for name in used)} know the demo's drawn scenes only, "
-        f"and are wrong about other pictures; name yours: {', '.join(options[name] for name in used)}"
+        "the embedded models know the demo's drawn scenes only and are wrong about other pictures; "
+        f"name yours: {', '.join(options[name] for name in used)}"
     )
 
 

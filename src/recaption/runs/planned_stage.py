@@ -72,6 +72,8 @@ class PlannedStage:
     """Its calls go to a service that may ask for money, or prices were given."""
     cost: float | None = None
     """At most; None without prices or without token counts."""
+    writing_cost: float | None = None
+    """That of what is written alone, at most; None without prices."""
     problem: str | None = None
     """Why the stage cannot work here."""
     notes: tuple[str, ...] = ()
@@ -168,20 +170,21 @@ def _writing(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | N
         prompt_tokens=prompts,
         completion_tokens=completion,
         is_paid=hasattr(named.params, "price") or prices != Prices(),
-        cost=_cost(prompts, completion, prices, named),
+        cost=None if prompts is None else _cost(prompts, completion, prices, named),
+        writing_cost=_cost(0, completion, prices, named),
         problem=problem,
         notes=tuple(notes),
     )
 
 
-def _cost(prompts: int | None, completion: int, prices: Prices, named: Backend) -> float | None:
+def _cost(prompts: int, completion: int, prices: Prices, named: Backend) -> float | None:
     """Return the cost at the prices given, or else at those in the recipe; None without either."""
     price_in, price_out = prices.prompt, prices.completion
     said = getattr(named.params, "price", None)
     if isinstance(said, Price) and (said.input_per_million or said.output_per_million):
         price_in = said.input_per_million if price_in is None else price_in
         price_out = said.output_per_million if price_out is None else price_out
-    if prompts is None or price_in is None or price_out is None:
+    if price_in is None or price_out is None:
         return None
     return (prompts * price_in + completion * price_out) / 1e6
 

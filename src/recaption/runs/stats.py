@@ -23,12 +23,13 @@ _PARTICULARS: Final = (
     (re.compile(rf"(?:^|(?<=: )){_PLACE}[^:]*{_EXTENSION}(?=: )"), "…"),
     (re.compile(rf"(?<![\w.]){_PLACE}[^\s'\":;,()]+"), "…"),
     (re.compile(rf"(?<![^\s'\":;,()])[^\s'\":;,()]+{_EXTENSION}\b"), "…"),
+    (re.compile(r"(?<=\w)@[0-9a-f]{8}\b"), ""),
     (re.compile(r"(?<![\w-])(?=[a-fA-F-]*\d)[0-9a-fA-F-]{12,}\b"), "…"),
     # Digits that end a name, as in JPEG2000, are part of it.
     (re.compile(r"(?<!\d)(?<![A-Za-z]{2})\d+(?:[.,]\d+)*"), "N"),
 )
-"""What differs between two reasons of one cause: quotes, addresses, paths, file names, digests, numbers; in this
-order, since each may hold those after it."""
+"""What differs between two reasons of one cause: quotes, addresses, paths, file names, a model's digest, digests,
+numbers; in this order, since each may hold those after it."""
 
 Stats = dict[str, dict[str, int]]
 
@@ -77,7 +78,7 @@ def _cause(reason: str) -> str:
     """Return a reason without its particulars, so that equal causes are counted as one."""
     for pattern, mark in _PARTICULARS:
         reason = pattern.sub(mark, reason)
-    return reason[:MAX_REASON_CHARS]
+    return reason if len(reason) <= MAX_REASON_CHARS else f"{reason[: MAX_REASON_CHARS - 1]}…"
 
 
 def _bounded(reasons: Counter[str]) -> Counter[str]:

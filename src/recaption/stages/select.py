@@ -106,8 +106,13 @@ class Select:
             if self.diversity and not self.keep:
                 raise ValueError("diversity tells among those that are kept: give keep")
             for label, unit in self.units.items():
-                if label not in self.by or unit <= 0:
-                    raise ValueError(f"units.{label}: a unit is above 0 and belongs to a score in `by`")
+                if unit <= 0:
+                    raise ValueError(f"units.{label}: a unit is above 0")
+                if label not in self.by:
+                    raise ValueError(
+                        f"units.{label}: no such score in `by`, which has {', '.join(self.by) or 'none'}. "
+                        "A recipe that changes `by` says its own `units`, {} for none"
+                    )
             return self
 
     def __init__(self, params: Params) -> None:

@@ -176,6 +176,15 @@ def test_a_paid_service_is_planned_with_tokens_and_cost(images):
     assert made.cost == pytest.approx(caption.cost)
 
 
+def test_where_only_the_prompts_are_unknown_the_cost_of_the_rest_is_told(images):
+    recipe = recipe_with("server", {}, captioner="http://localhost:1/v1#nobody-knows")
+    caption = stage(planned(images, recipe, prices=Prices(1.0, 10.0)), "caption")
+    assert caption.prompt_tokens is None
+    assert caption.cost is None
+    assert caption.writing_cost == pytest.approx(2560 * 10.0 / 1e6)
+    assert stage(planned(images, recipe), "caption").writing_cost is None
+
+
 def test_pictures_are_counted_at_the_size_they_are_sent(tmp_path):
     (tmp_path / "images").mkdir()
     Image.new("RGB", (4000, 3000), "red").save(tmp_path / "images" / "0.png")

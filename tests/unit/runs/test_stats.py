@@ -158,3 +158,14 @@ def test_it_is_counted_how_often_the_original_stays_where_a_model_wrote():
     records.append(Record(key="k", captions=(without,), chosen=without.id))
     assert tally(records)["contest"] == {"a model wrote beside an original": 2, "the original stays": 1}
     assert "contest" not in tally(records[2:])
+
+
+def test_a_models_digest_is_not_part_of_a_cause():
+    reasons = [f"llava@{digest}: image: not a known format" for digest in ("55a9b169", "0ab00000")]
+    assert kinds(*reasons) == {"gather: llava: image: not a known format": 2}
+
+
+def test_a_long_cause_says_that_it_is_cut():
+    (kind,) = kinds("word " * 40)
+    assert kind.endswith("…")
+    assert len(kind) == len("gather: ") + 80
