@@ -30,7 +30,7 @@ from recaption.demo.vocabulary import vocabulary
 from recaption.demo.world import sample_scenes
 from recaption.models.embedded import folder
 
-N = 12
+N = 8
 SPLIT = f"{TRAIN_SEED}-0"
 SPLITS = (SPLIT, f"{TRAIN_SEED}-1", DEV_SEED, TEST_SEED)
 

@@ -68,7 +68,7 @@ def test_every_swap_is_false_and_what_it_was_made_from_is_true(cases: list[Case]
 
 def test_a_swap_says_neither_more_nor_less(cases: list[Case]) -> None:
     for case in cases:
-        said, says = (Counter(f.kind for f in parse(text).facts) for text in (case.true, case.false))
+        said, says = (Counter(f.kind for f in _mentions(text)) for text in (case.true, case.false))
         assert said == says, case
 
 
@@ -141,8 +141,12 @@ def _spoiled(rng: np.random.Generator) -> str:
 
 
 @cache
+def _mentions(text: str) -> tuple[Fact, ...]:
+    return parse(text).facts
+
+
 def _facts(text: str) -> frozenset[Fact]:
-    return frozenset(parse(text).facts)
+    return frozenset(_mentions(text))
 
 
 def _of(cases: list[Case], kind: str) -> list[Case]:
