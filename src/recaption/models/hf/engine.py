@@ -18,6 +18,7 @@ from recaption.models.hf.families import Family
 from recaption.models.hf.identity import ModelFiles
 from recaption.models.hf.inputs import SEEN_ONLY, Item, Wording, batch_of_pictures, batch_of_texts
 from recaption.models.hf.loading import Format, load_model, load_processor, own_settings
+from recaption.models.hf.precision import is_out_of_memory
 from recaption.models.hf.resizing import resize
 from recaption.models.hf.vision import Seen, seeing_once, sight
 
@@ -104,10 +105,8 @@ class Engine:
         try:
             with torch.inference_mode():
                 return self._run([items[row.request] for row in rows], [row.draw for row in rows], sampling)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise OutOfMemoryError(str(error)) from None
-        except RuntimeError as error:
-            if "allocate memory" in str(error) or "out of memory" in str(error):
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
                 raise OutOfMemoryError(str(error)) from None
             raise
         finally:

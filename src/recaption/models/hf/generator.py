@@ -55,7 +55,9 @@ class TransformersGenerator:
         device: str = "auto"
         """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`; or `map`: spread over all devices by accelerate."""
         batch_size: int = Field(default=32, ge=1)
-        """Most texts that are drawn at once, times the beams; fewer where memory is short. Guidance doubles it."""
+        """Most texts that are drawn at once, times the beams; fewer where memory is short. Guidance doubles it.
+
+        A run hands over so many records at a time as `--batch-size` says: raise both."""
         image_size_px: int | None = Field(default=None, ge=16)
         """Side of the square that pictures are shown in, where the family can be told. Less is faster."""
         chat_template: Literal["auto"] | bool = "auto"

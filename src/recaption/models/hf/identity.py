@@ -22,6 +22,7 @@ __all__ = ["ModelFiles", "find_model", "require_safetensors"]
 
 MAX_CONFIG_BYTES: Final = 8 << 20
 MAX_INDEX_BYTES: Final = 64 << 20
+_SMALL_BYTES: Final = 64 << 20
 _IMPLEMENTATION: Final = "_implementation"
 """How settings end that say by which code a layer is computed: `attn_implementation`, for one."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -57,6 +58,11 @@ class ModelFiles:
     def weight_bytes(self) -> int:
         """Size of the weights on disk."""
         return sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it runs in float32 unless told otherwise: nothing is to be gained by less."""
+        return self.weight_bytes < _SMALL_BYTES
 
     @property
     def name(self) -> str:

@@ -34,8 +34,6 @@ _log = logging.getLogger(__name__)
 
 Format: TypeAlias = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 
-_SMALL_BYTES: Final = 64 << 20
-"""Weights below this run in float32 when the format is `auto`: nothing is to be gained, and no token changes."""
 _KEPT: Final = (
     "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "suppress_tokens",
     "begin_suppress_tokens",
@@ -115,7 +113,7 @@ def _ids(said: Any) -> tuple[int, ...]:
 
 
 def _floating(dtype: Format, files: ModelFiles) -> Precision:
-    if dtype == "auto" and sum(p.stat().st_size for p in files.folder.glob("*.safetensors")) < _SMALL_BYTES:
+    if dtype == "auto" and files.is_small:
         return "float32"
     return "auto" if dtype in ("auto", "int8", "int4") else cast(Precision, dtype)
 

@@ -9,7 +9,7 @@ import torch
 
 from recaption.core.errors import UserError
 
-__all__ = ["Placement", "Precision", "placed"]
+__all__ = ["Placement", "Precision", "is_out_of_memory", "placed"]
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -49,6 +49,14 @@ def placed(device: str = "auto", dtype: Precision = "auto") -> Placement:
     else:
         chosen = torch.float16
     return Placement(device, chosen)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory ran out. Only CUDA has a class of its own for it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    told = str(error)
+    return isinstance(error, RuntimeError) and ("allocate memory" in told or "out of memory" in told)
 
 
 def _found() -> str:

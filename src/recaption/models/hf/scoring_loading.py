@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-import torch
 from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 from recaption.core.errors import BackendError, UserError
 from recaption.models.hf.identity import ModelFiles, require_safetensors
 from recaption.models.hf.image_processors import pillow_processor
-from recaption.models.hf.precision import Placement
+from recaption.models.hf.precision import Placement, is_out_of_memory
 
 __all__ = ["halving", "load_image_processor", "load_model", "load_tokenizer", "shared"]
 
@@ -129,14 +128,9 @@ def halving(items: list[Item], run: Callable[[list[Item]], list[Result]]) -> lis
         return run(items)
     except (RuntimeError, MemoryError) as error:
         detail = " ".join(str(error).split())[:200]
-        if not _is_memory(error):
+        if not is_out_of_memory(error):
             raise BackendError(f"the model fails: {detail}") from error
         if len(items) == 1:
             raise BackendError(f"too little memory for a single item: {detail}") from error
     middle = len(items) // 2
     return halving(items[:middle], run) + halving(items[middle:], run)
-
-
-def _is_memory(error: Exception) -> bool:
-    # On a processor torch has no class of its own for it.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)

@@ -29,8 +29,6 @@ __all__ = [
 DECIMALS: Final = 6
 """Digits a score is given with. In float32 the last may differ by one with the batch it came in."""
 EMPTY: Final = Score(value=None, reason="the text is empty")
-_SMALL_BYTES: Final = 64 << 20
-"""Weights below this run in float32 when the format is `auto`: nothing is to be gained by less."""
 
 
 class RunOptions(StrictModel):
@@ -69,8 +67,7 @@ class ScoringModel:
     @cached_property
     def placement(self) -> Placement:
         """Where and in which format it runs. Raises UserError, MissingExtraError."""
-        small = self.files.weight_bytes < _SMALL_BYTES
-        dtype = "float32" if self.params.dtype == "auto" and small else self.params.dtype
+        dtype = "float32" if self.params.dtype == "auto" and self.files.is_small else self.params.dtype
 
         def place() -> Placement:
             from recaption.models.hf.precision import placed

@@ -372,8 +372,17 @@ def test_weights_that_are_not_in_the_files_are_not_made_up(tmp_path: Path) -> No
         scorer(folder).score(pairs([record(1)], ["a"]), BatchImages())
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA"),
+        RuntimeError("MPS backend out of memory"),
+        RuntimeError("can't allocate memory"),
+    ],
+    ids=["cuda", "mps", "cpu"],
+)
 def test_memory_that_runs_out_halves_the_batch(
-    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    error: Exception, checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = pairs([record(i) for i in range(7)], SHORT)
     expected = values(_fresh(checkpoint("clip")).score(asked, BatchImages()))
@@ -384,7 +393,7 @@ def test_memory_that_runs_out_halves_the_batch(
     def small(pixel_values: torch.Tensor) -> Any:
         rows.append(len(pixel_values))
         if len(pixel_values) > most:
-            raise torch.OutOfMemoryError("out of memory")
+            raise error
         return whole(pixel_values=pixel_values)
 
     monkeypatch.setattr(model, "get_image_features", small)
