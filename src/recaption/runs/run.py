@@ -56,11 +56,12 @@ encoded images of a batch stay in memory as long as it is at work."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run; nothing here changes what is written, but for `seed`."""
+    """How to run; nothing here changes what is written, but for `seed` and, through `check`, `batch_size`."""
 
     seed: int = 0
     shard_size: int = 1000
     batch_size: int = 32
+    """Records a batch. The stage `check` looks for shared and swapped answers within one."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     budget: Budget = field(default_factory=Budget)
     """The most that model calls may cost in this run folder, earlier runs included."""

@@ -149,4 +149,9 @@ def _too_large(most: int) -> Lost:
 
 
 def _reason(error: BaseException) -> str:
-    return one_line(str(error) or type(error).__name__, 160)
+    if isinstance(
+        error, aiohttp.ClientConnectorError
+    ):  # its own words name the address again, and inner workings
+        error = error.os_error
+    said = error.strerror if isinstance(error, OSError) else None
+    return one_line(said or str(error) or type(error).__name__, 160)

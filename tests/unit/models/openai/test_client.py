@@ -154,7 +154,7 @@ def test_a_long_silence_is_told_with_its_reason_and_without_the_key(monkeypatch,
 def test_nobody_at_the_address():
     with asking("http://127.0.0.1:9/v1", outage_s=0.3) as generator:
         meter = CountingMeter()
-        with pytest.raises(BackendError, match=r"cannot connect.*Is the server running"):
+        with pytest.raises(BackendError, match=r"cannot connect: Connect call failed.*Is the server running"):
             answers(generator, [request(0)], meter)
         assert meter.used.requests == 0  # nothing ever left
 
