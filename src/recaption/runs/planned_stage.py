@@ -157,7 +157,7 @@ def _writing(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | N
     if prompts is None:
         said = "prompts of unknown length" if words is None else f"about {words:.0f} tokens of words a prompt"
         notes.append(f"{said}; how {model} counts images is not known" if pictures is None else said)
-    if params.n > 1 and params.temperature > 0:
+    if params.n > 1 and params.temperature > 0 and named.name == "openai":
         notes.append(f"{params.n} texts a request, or a request each where the server gives one at a time")
     if params.retry.attempts:
         notes.append(f"not counted: up to {params.retry.attempts} more tries for texts that come out wrong")
