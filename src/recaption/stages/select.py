@@ -217,6 +217,8 @@ class Select:
             places |= {place.caption.id: place for place in reversed(found)}
         if best is None:  # there is always a group, since some caption fits
             raise ValueError("nothing to rank")
+        if best.caption in rivals:
+            rule = "the original competes"
         captions = tuple(self._told(caption, places.get(caption.id), best, rule) for caption in record.captions)
         return replace(record, captions=captions, chosen=best.caption.id)
 

@@ -145,6 +145,7 @@ def test_the_original_competes_and_may_win() -> None:
     good = source("Laugharne Castle at dusk", clip=6.0, triage=0.8)
     best = chosen(good, *FIVE, by={"clip": 1}, keep=2)
     assert best.text == good.text
+    assert str(best.provenance.details["chosen_by"]).startswith("the original competes; rank 1 of 6")
     bad = replace(good, scores={**good.scores, "triage": Score(value=0.1)})
     assert chosen(bad, *FIVE, by={"clip": 1}).text == "Text b."  # meets no condition, so it is not asked
     weak = source("A castle", clip=2.5, triage=0.8)

@@ -136,7 +136,13 @@ class DualEncoder:
 
 def _unit(output: Any) -> list[Vector]:
     """Return the rows of a model's output at length 1, as float32."""
-    features = getattr(output, "pooler_output", output).float()
+    given = getattr(output, "pooler_output", output)
+    if not isinstance(given, torch.Tensor) or given.dim() != 2:
+        raise UserError(
+            "this model is no dual encoder (it gives no one embedding of an image or a text). "
+            "Image-text matching models go by the name `itm`."
+        )
+    features = given.float()
     lengths = features.norm(dim=-1, keepdim=True)
     if not bool(torch.isfinite(lengths).all()) or bool((lengths == 0).any()):
         raise BackendError(

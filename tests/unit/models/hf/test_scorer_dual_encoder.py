@@ -27,6 +27,7 @@ from recaption.media.images import BatchImages, decode
 from recaption.models.hf.dual_encoder import DualEncoderScorer
 from recaption.models.hf.dual_encoder_engine import DualEncoder
 from recaption.recipes.backends import backend
+from tests.conformance.checkpoints import build
 from tests.unit.models.hf.scoring_checkpoints import DUAL_ENCODERS, SENTENCES, made
 from tests.unit.models.hf.scoring_pairs import caption, pairs, picture, record
 
@@ -349,6 +350,14 @@ def test_a_damaged_model_is_the_users_to_mend(
     damage(folder)
     with pytest.raises(UserError, match=message):
         scorer(folder).score(pairs([record(1)], ["a"]), BatchImages())
+
+
+def test_a_model_that_only_looks_like_a_dual_encoder_ends_the_run(tmp_path: Path) -> None:
+    judge = scorer(
+        build("BLIP-2", tmp_path)
+    )  # the plain class of BLIP-2 has the methods, but no vectors to give
+    with pytest.raises(UserError, match="no dual encoder"):
+        judge.score(pairs([record(1)], ["a"]), BatchImages())
 
 
 def test_an_automatic_class_that_wants_torchvision_is_not_asked(
