@@ -256,7 +256,7 @@ def retry(
         out,
         seed=about["seed"],
         workers=workers,
-        batch_size=32,
+        batch_size=about.get("batch_size", 32),
         shard_size=about["shard_size"],
         again=True,
         budget=budget_of(recipe, max_requests, max_tokens, max_cost),

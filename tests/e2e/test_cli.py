@@ -113,6 +113,21 @@ def test_a_change_further_down_pays_for_no_call_again(images, tmp_path, change, 
     assert len(rows(out)) == 13
 
 
+def test_where_neighbours_are_compared_the_batch_size_belongs_to_the_run(images, tmp_path):
+    recipe = tmp_path / "compared.yaml"
+    recipe.write_text("stages: [{caption: {captioner: scripted}}, check, {select: {prefer: [{}]}}]\n")
+    for name, size in (("one", "4"), ("two", "4"), ("three", "8")):
+        recaption("run", images, tmp_path / name, "--recipe", recipe, "--batch-size", size)
+    about = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "two", "three")]
+    assert [each["batch_size"] for each in about] == [4, 4, 8]
+    markers = [(tmp_path / name / "shards" / "00000.json").read_text() for name in ("one", "two", "three")]
+    assert markers[0] == markers[1]
+    work = [json.loads(marker)["work_digest"] for marker in markers]
+    assert work[0] == work[1] != work[2]
+    recaption("run", images, tmp_path / "plain", "--batch-size", "4")
+    assert "batch_size" not in json.loads((tmp_path / "plain" / "run.json").read_text())
+
+
 def test_what_cannot_be_read_is_rejected_with_a_reason_and_can_be_retried(images, tmp_path):
     out = tmp_path / "out"
     torn = images / "photo03.png"

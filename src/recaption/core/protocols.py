@@ -33,6 +33,7 @@ __all__ = [
     "Images",
     "Ledger",
     "Meter",
+    "Neighbourly",
     "Picture",
     "Pixels",
     "Reader",
@@ -173,6 +174,13 @@ class Closing(Protocol):
 
     def close(self) -> None:
         """Let go of it. Called once, also after a failure."""
+
+
+@runtime_checkable
+class Neighbourly(Protocol):
+    """A stage whose outcomes depend on which records share a batch, so that `batch_size` decides what is written."""
+
+    compares_neighbours: bool
 
 
 @runtime_checkable

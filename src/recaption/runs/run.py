@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from recaption import __version__
 from recaption.core.digests import digest_bytes, digest_json
 from recaption.core.errors import BackendError, RunFolderError, UserError
-from recaption.core.protocols import Busy, Closing, Reader, Stage, Usage
+from recaption.core.protocols import Busy, Closing, Neighbourly, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import Budget, SqliteMeter
@@ -56,7 +56,7 @@ encoded images of a batch stay in memory as long as it is at work."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run; nothing here changes what is written, but for `seed` and, through `check`, `batch_size`."""
+    """How to run. Of all this, `seed` changes what is written, and `batch_size` where a stage compares neighbours."""
 
     seed: int = 0
     shard_size: int = 1000
@@ -129,7 +129,7 @@ def run(
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
         _refuse_to_shrink(folder, source, found.items)
-        about = _description(reader, recipe, options, source)
+        about = _description(reader, recipe, stages, options, source)
         folder.begin(about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
@@ -184,7 +184,7 @@ class _Run:
     ) -> None:
         self.reader, self.folder, self.options = reader, folder, options
         self.ledger, self.meter, self.found, self.watch = ledger, meter, found, watch
-        self.work_digest = _work_digest(recipe, stages, options.seed)
+        self.work_digest = _work_digest(recipe, stages, options)
         limits = _limits(recipe.images)
         self.pipeline = Pipeline(
             stages=stages,
@@ -334,7 +334,7 @@ def _refuse_to_shrink(folder: RunFolder, source: Mapping[str, Any], items: int) 
 
 
 def _description(
-    reader: Reader, recipe: Recipe, options: RunOptions, source: Mapping[str, Any]
+    reader: Reader, recipe: Recipe, stages: Sequence[Stage], options: RunOptions, source: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what `run.json` says. It holds no times and no call counts: those differ between equal runs."""
     return {
@@ -348,6 +348,7 @@ def _description(
         "recipe": {"name": recipe.name, "digest": recipe.digest},
         "seed": options.seed,
         "shard_size": options.shard_size,
+        **({"batch_size": options.batch_size} if _compares_neighbours(stages) else {}),
     }
 
 
@@ -375,9 +376,14 @@ def _log(folder: RunFolder, summary: Summary) -> None:
         ) from error
 
 
-def _work_digest(recipe: Recipe, stages: Sequence[Stage], seed: int) -> str:
+def _work_digest(recipe: Recipe, stages: Sequence[Stage], options: RunOptions) -> str:
     fingerprints = [stage.fingerprint for stage in stages]
-    return digest_json([FORMAT, recipe.digest, seed, fingerprints])
+    parts: list[object] = [FORMAT, recipe.digest, options.seed, fingerprints]
+    return digest_json([*parts, options.batch_size] if _compares_neighbours(stages) else parts)
+
+
+def _compares_neighbours(stages: Sequence[Stage]) -> bool:
+    return any(isinstance(stage, Neighbourly) and stage.compares_neighbours for stage in stages)
 
 
 def _limits(policy: ImagePolicy) -> Limits:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from recaption.core.digests import digest_json, digest_text, seed_from
 from recaption.core.errors import ImageError, RecipeError, UserError
-from recaption.core.protocols import Answer, Context, Generator, Picture, Sampling
+from recaption.core.protocols import Answer, Context, Fleeting, Generator, Picture, Sampling
 from recaption.core.types import Caption, Failed, JsonValue, Kept, Outcome, Provenance, Record
 from recaption.media.blank import blank_pictures
 from recaption.media.checks.findings import FINDINGS, About, findings
@@ -197,7 +197,9 @@ class CaptionStage:
             asks = [_about_another(q.ask, blank) for q, blank in zip(seen, blank_pictures(), strict=True)]
             answer(asks, self._generator, context)
             same = [[d.text for d in ask.draws] == q.texts for q, ask in zip(seen, asks, strict=True)]
-            return [(position, all(same)) for position in positions]
+            # Without an answer nothing is known, and it is asked again with the next batch.
+            silent = any(d.text is None for ask in asks for d in ask.draws)
+            return [(position, Fleeting(False) if silent else all(same)) for position in positions]
 
         wording = self._prompt(self._aspects[0], {}).text
         (blind,) = context.ledger.recall(
@@ -239,7 +241,7 @@ class CaptionStage:
         draws = [draw for question in work.questions for draw in question.ask.draws]
         failed = [draw for draw in draws if draw.text is None]
         passing = next((draw for draw in failed if draw.retryable), None)
-        if passing is not None:  # what did come is remembered, so asking again later costs only what is missing
+        if passing is not None:  # the other questions' answers are remembered; asking again pays for this one
             return Failed(f"{self._generator.name}: {passing.error}", retryable=True)
         if draws and len(failed) == len(draws) and self._params.on_failure == "fail":
             return Failed(f"{self._generator.name}: {failed[0].error}")

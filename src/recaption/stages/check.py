@@ -51,6 +51,7 @@ class Check:
     name = "check"
     version = "1"
     fingerprint = ""
+    compares_neighbours = True
 
     class Params(StrictModel):
         """What is looked at, and what is done about what is found."""

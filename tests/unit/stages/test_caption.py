@@ -246,6 +246,21 @@ def test_whether_it_sees_is_asked_once_and_costs_two_calls():
     ]
 
 
+def test_a_blank_picture_without_an_answer_settles_nothing(monkeypatch):
+    def answer(request, draw):
+        if request.key == "a blank picture":
+            return Generation(text=None, finish_reason="error", error="HTTP 503", retryable=True)
+        return "A nice picture of things."
+
+    ledger, stages = MemoryLedger(), stage(canary=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Probe, "answer", answer)
+        stages.process([record("r1"), record("r2")], context(ledger))
+    monkeypatch.setattr(Probe, "answer", lambda request, draw: "A nice picture of things.")
+    with pytest.raises(UserError, match="does not see"):
+        stages.process([record("r1"), record("r2")], context(ledger))
+
+
 def test_wrong_settings_are_said_before_any_image():
     with pytest.raises(RecipeError, match="unknown aspect 'densse'"):
         stage(aspects=["densse"])

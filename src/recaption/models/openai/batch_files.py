@@ -1,6 +1,6 @@
 """OpenAI's batch mode by files: requests written as JSON Lines, answers read back by their id, in any order.
 
-    batch = BatchFiles(OpenAIGenerator.Params(url=…, model=…), Path("batch"))
+    batch = BatchFiles(OpenAIParams(url=…, model=…), Path("batch"))
     batch.write(requests)     # batch/requests/0001-0000.jsonl …: upload these
     …                         # put every output and error file you get into batch/answers/
     batch.read(requests)      # what is answered, what failed for good, what is unfinished
@@ -23,9 +23,9 @@ from recaption.core.errors import ImageError, UserError
 from recaption.core.protocols import Generation, GenerationRequest, Usage
 from recaption.models.openai.body import BodyStyle, RequestBody, refuse_unsupported
 from recaption.models.openai.choices import Draws
-from recaption.models.openai.generator import OpenAIGenerator
 from recaption.models.openai.images import grid_for, picture_uri
 from recaption.models.openai.outcome import Answer, Trouble, judge
+from recaption.models.openai.params import OpenAIParams
 from recaption.models.openai.settings import BatchLimits
 
 __all__ = ["BatchFiles", "BatchState"]
@@ -56,7 +56,7 @@ class BatchState:
 class BatchFiles:
     """The files of one batch job, in `folder`; one process at a time."""
 
-    def __init__(self, params: OpenAIGenerator.Params, folder: Path, limits: BatchLimits | None = None) -> None:
+    def __init__(self, params: OpenAIParams, folder: Path, limits: BatchLimits | None = None) -> None:
         self._params, self._limits = params, limits or BatchLimits()
         self._grid = grid_for(params.model, params.image)
         self._style = BodyStyle(

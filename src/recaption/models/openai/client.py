@@ -35,7 +35,7 @@ from recaption.models.openai.settings import key_from
 from recaption.models.openai.transport import Transport
 
 if TYPE_CHECKING:
-    from recaption.models.openai.generator import OpenAIGenerator
+    from recaption.models.openai.params import OpenAIParams
 
 __all__ = ["Client"]
 
@@ -43,7 +43,7 @@ __all__ = ["Client"]
 class Client:
     """Everything open for one generator. Safe in several threads."""
 
-    def __init__(self, params: OpenAIGenerator.Params, closed: threading.Event) -> None:
+    def __init__(self, params: OpenAIParams, closed: threading.Event) -> None:
         """Raises BackendError if a server of ours cannot be started, or `closed` is set while it is."""
         self._params = params
         self._key = key_from(params.api_key_env, os.environ)
