@@ -63,8 +63,18 @@ class TextEncoding:
         if not texts:
             return []
         fit = [encodable(text) for text in texts]
+        with self._lock:
+            rows, whole = self._rows(fit)
+        counts = {i: whole.get(i, len(row) - self._specials) for i, row in enumerate(rows)}
+        return [
+            Tokens(tuple(row), counts[i], max(0, counts[i] - (len(row) - self._specials)))
+            for i, row in enumerate(rows)
+        ]
+
+    def _rows(self, texts: list[str]) -> tuple[list[list[int]], dict[int, int]]:
+        """Return each text's ids, cut to the limit, and how many tokens those have that reach it."""
         rows = self._tokenizer(
-            fit,
+            texts,
             add_special_tokens=True,
             truncation=True,
             max_length=self.limit,
@@ -73,16 +83,10 @@ class TextEncoding:
             verbose=False,
         )["input_ids"]
         full = [i for i, row in enumerate(rows) if len(row) >= self.limit]
-        counts = {i: len(row) - self._specials for i, row in enumerate(rows)}
-        if full:
-            whole = self._tokenizer([fit[i] for i in full], add_special_tokens=False, verbose=False)[
-                "input_ids"
-            ]
-            counts |= {i: len(row) for i, row in zip(full, whole, strict=True)}
-        return [
-            Tokens(tuple(row), counts[i], max(0, counts[i] - (len(row) - self._specials)))
-            for i, row in enumerate(rows)
-        ]
+        if not full:
+            return rows, {}
+        whole = self._tokenizer([texts[i] for i in full], add_special_tokens=False, verbose=False)["input_ids"]
+        return rows, {i: len(row) for i, row in zip(full, whole, strict=True)}
 
     def packed(self, batch: Sequence[Tokens], device: str) -> dict[str, torch.Tensor]:
         """Return the model's inputs, padded to the longest of the batch, or as far as the model was trained with."""
