@@ -242,7 +242,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", type=device, default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     if options.model == "dual_encoder" and options.side != MODEL_PX:
-        parser.error(f"argument --side: the dual encoder is made for pictures of {MODEL_PX} px, not {options.side}")
+        parser.error(
+            f"argument --side: the dual encoder is made for pictures of {MODEL_PX} px, not {options.side}"
+        )
     for name in ("out", "data"):
         if (place := getattr(options, name)).exists() and not place.is_dir():
             parser.error(f"argument --{name}: {place} is a file; name a folder")

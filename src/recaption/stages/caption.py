@@ -107,15 +107,26 @@ class CaptionStage:
         self._params = params
         self._generator: Generator = backend("generators", params.captioner, "caption.captioner").build()
         self._aspects = tuple(dict.fromkeys(params.aspects))
-        for aspect in self._aspects:  # so that a wrong name is said now, and not at the first image
-            self._prompt(aspect, {})
-        for capability, wanted in {"beams": params.beams > 1, "guidance": params.guidance != 1}.items():
-            if wanted and capability not in self._generator.capabilities:
-                raise RecipeError(
-                    f"caption.{capability}: {self._generator.name} has no such thing; leave it out."
-                )
+        self._refuse_what_cannot_be()
         self.fingerprint = self._generator.fingerprint
         self.in_flight = -(-self._generator.in_flight // len(self._aspects))
+
+    def _refuse_what_cannot_be(self) -> None:
+        """Say wrong settings now, and not at the first image."""
+        params, name = self._params, self._generator.name
+        for aspect in self._aspects:
+            self._prompt(aspect, {})
+        for aspect in params.prompts.keys() - set(self._aspects):
+            raise RecipeError(
+                f"caption.prompts.{aspect}: not among caption.aspects, so it would never be asked."
+            )
+        if params.context and self._generator.prompt_style != "chat":
+            raise RecipeError(
+                f"caption.context: {name} takes no instructions and cannot be told anything; set caption.context=[]."
+            )
+        for capability, wanted in {"beams": params.beams > 1, "guidance": params.guidance != 1}.items():
+            if wanted and capability not in self._generator.capabilities:
+                raise RecipeError(f"caption.{capability}: {name} has no such thing; leave it out.")
 
     def close(self) -> None:
         """Let go of the model or the server."""

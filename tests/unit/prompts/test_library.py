@@ -72,5 +72,7 @@ def test_no_data_breaks_out_of_its_fence(hostile):
 
 
 def test_data_is_bounded():
-    asked = prompt("dense", "chat", data={"alt": ["word " * 100_000], "tags": [f"tag{i}" for i in range(10_000)]})
+    asked = prompt(
+        "dense", "chat", data={"alt": ["word " * 100_000], "tags": [f"tag{i}" for i in range(10_000)]}
+    )
     assert len(asked.text) < 6_000

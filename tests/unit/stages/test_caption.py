@@ -266,6 +266,10 @@ def test_wrong_settings_are_said_before_any_image():
         stage(aspects=["densse"])
     with pytest.raises(RecipeError, match=r"caption\.beams: probe@1 has no such thing"):
         stage(beams=4)
+    with pytest.raises(RecipeError, match=r"caption\.prompts\.shoes: not among caption\.aspects"):
+        stage(prompts={"shoes": "Describe the shoes."})
+    with pytest.raises(RecipeError, match=r"caption\.context: probe@1 takes no instructions"):
+        stage(captioner={"probe": {"style": "prefix"}}, context=["alt"])
     with pytest.raises(RecipeError, match=r"caption\.captioner: unknown generator 'prob'.*'probe'"):
         stage(captioner="prob")
     with pytest.raises(RecipeError, match=r"caption\.captioner\.probe\.styl: unknown key.*'style'"):
