@@ -297,6 +297,11 @@ def test_an_unfinished_run_is_neither_exported_nor_read(images, tmp_path):
     assert "has not ended" in recaption("run", out, tmp_path / "two", code=2)
 
 
+def hear_interrupts() -> None:
+    """A shell that runs the tests in the background has its children ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_number):
     out, log = tmp_path / "out", tmp_path / "calls.log"
@@ -309,6 +314,7 @@ def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_n
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     while not logged(log):
         assert process.poll() is None
@@ -333,6 +339,7 @@ def test_an_interrupted_run_does_not_wait_for_a_server(images, tmp_path, mode):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_interrupts,
         )
         while not server.stats()["calls"]:
             assert process.poll() is None
