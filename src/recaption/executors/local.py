@@ -6,11 +6,13 @@ records.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from recaption.core.types import Record, Rejected
 
 __all__ = ["LocalExecutor"]
+
+_HEARING_S = 0.2
 
 
 class LocalExecutor:
@@ -37,12 +39,19 @@ class LocalExecutor:
             for batch in batches:
                 in_flight.append(pool.submit(work, batch))
                 if len(in_flight) >= 2 * self.workers:
-                    yield in_flight.popleft().result()
+                    yield _result(in_flight.popleft())
             while in_flight:
-                yield in_flight.popleft().result()
+                yield _result(in_flight.popleft())
         except (KeyboardInterrupt, GeneratorExit):
             pool.shutdown(wait=False, cancel_futures=True)
             self._abandoned()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(future: Future[list[Record | Rejected]]) -> list[Record | Rejected]:
+    # In pieces: an interruption that comes just before a wait without end would be heard only after it.
+    while not future.done():
+        wait([future], timeout=_HEARING_S)
+    return future.result()
