@@ -41,6 +41,7 @@ LIBRARIES = (
     ("transformers", "hf", "captioners and scorers on this machine"),
     ("safetensors", "hf", "weights of models"),
     ("sentencepiece", "hf", "tokenizers of some models"),
+    ("num2words", "hf", "the processor of SmolVLM"),
     ("accelerate", "hf", "models spread over devices"),
     ("aiohttp", "openai", "captioners behind an address"),
     ("lingua-language-detector", "langid", "telling Latin-script languages apart"),
