@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from recaption.core.errors import ImageError, UserError
 from recaption.core.protocols import Generation, GenerationRequest, Usage
-from recaption.models.openai.body import BodyStyle, RequestBody, refuse_unsupported
+from recaption.models.openai.body import RequestBody, refuse_unsupported
 from recaption.models.openai.choices import Draws
 from recaption.models.openai.images import grid_for, picture_uri
 from recaption.models.openai.outcome import Answer, Trouble, judge
@@ -59,14 +59,7 @@ class BatchFiles:
     def __init__(self, params: OpenAIParams, folder: Path, limits: BatchLimits | None = None) -> None:
         self._params, self._limits = params, limits or BatchLimits()
         self._grid = grid_for(params.model, params.image)
-        self._style = BodyStyle(
-            params.model,
-            params.max_tokens_field,
-            params.structured,
-            params.image.detail,
-            params.logprobs,
-            params.extra_body,
-        )
+        self._style = params.body_style
         self.requests_folder, self.answers_folder = folder / "requests", folder / "answers"
         for place in (self.requests_folder, self.answers_folder):
             place.mkdir(parents=True, exist_ok=True)

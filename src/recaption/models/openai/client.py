@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from recaption.core.errors import ImageError
 from recaption.core.protocols import Generation, GenerationRequest, Meter, Picture
-from recaption.models.openai.body import BodyStyle, RequestBody, refuse_unsupported
+from recaption.models.openai.body import RequestBody, refuse_unsupported
 from recaption.models.openai.calls import Asked, Call, Pictures, job_for
 from recaption.models.openai.choices import Draws
 from recaption.models.openai.costs import Costs
@@ -48,14 +48,7 @@ class Client:
         self._params = params
         self._key = key_from(params.api_key_env, os.environ)
         self._grid = grid_for(params.model, params.image)
-        self._style = BodyStyle(
-            params.model,
-            params.max_tokens_field,
-            params.structured,
-            params.image.detail,
-            params.logprobs,
-            params.extra_body,
-        )
+        self._style = params.body_style
         self._numbers = itertools.count(1)
         self._server = ManagedServer(params.server, params.urls[0], closed) if params.server else None
         if self._server is not None:

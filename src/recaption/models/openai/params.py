@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from recaption.models.openai.body import RESERVED_FIELDS
+from recaption.models.openai.body import RESERVED_FIELDS, BodyStyle
 from recaption.models.openai.settings import (
     ImageSettings,
     Price,
@@ -110,3 +110,15 @@ class OpenAIParams(StrictModel):
     def urls(self) -> tuple[str, ...]:
         """The addresses."""
         return (self.url,) if self.url is not None else self.endpoints
+
+    @property
+    def body_style(self) -> BodyStyle:
+        """What all bodies of this server have in common."""
+        return BodyStyle(
+            self.model,
+            self.max_tokens_field,
+            self.structured,
+            self.image.detail,
+            self.logprobs,
+            self.extra_body,
+        )

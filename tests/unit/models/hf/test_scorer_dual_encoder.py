@@ -35,17 +35,6 @@ SIZES = ((96, 64), (40, 200), (33, 31), (640, 480))
 SHORT = ("a red ball", "two cats", "open", "Ω ball")
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    root = tmp_path_factory.mktemp("checkpoints")
-
-    def saved(family: str) -> Path:
-        folder = root / family
-        return folder if folder.is_dir() else made(family, folder)
-
-    return saved
-
-
 def scorer(folder: Path, **options: Any) -> DualEncoderScorer:
     return DualEncoderScorer(
         DualEncoderScorer.Params.model_validate({"model": str(folder), "dtype": "float32", **options})

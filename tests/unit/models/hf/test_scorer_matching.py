@@ -31,17 +31,6 @@ SIZES = ((96, 64), (40, 200), (33, 31))
 TEXTS = ("a red ball", "two cats", "open", *SENTENCES)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    root = tmp_path_factory.mktemp("checkpoints")
-
-    def saved(family: str) -> Path:
-        folder = root / family
-        return folder if folder.is_dir() else made(family, folder)
-
-    return saved
-
-
 def scorer(folder: Path, **options: Any) -> MatchingScorer:
     return MatchingScorer(
         MatchingScorer.Params.model_validate({"model": str(folder), "dtype": "float32", **options})

@@ -20,17 +20,6 @@ FAMILIES = ("gpt2", "llama")
 TEXTS = ("a", "a red ball", "two cats", "Ω", *(text[:40] for text in SENTENCES))
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    root = tmp_path_factory.mktemp("checkpoints")
-
-    def saved(family: str) -> Path:
-        folder = root / family
-        return folder if folder.is_dir() else made(family, folder)
-
-    return saved
-
-
 def scorer(folder: Path, **options: Any) -> PerplexityScorer:
     return PerplexityScorer(
         PerplexityScorer.Params.model_validate({"model": str(folder), "dtype": "float32", **options})
