@@ -38,8 +38,8 @@ def family_of(config: Mapping[str, Any]) -> Family:
 
 
 def is_ours(config: Mapping[str, Any]) -> bool:
-    """Return whether a model, or the part of it that sees, is of a class that comes with this package."""
-    parts = (config, config.get("encoder"), config.get("vision_config"))
+    """Return whether a model, or a part of it, is of a class that comes with this package."""
+    parts = (config, *config.values())
     kinds = [str(part.get("model_type", "")) for part in parts if isinstance(part, Mapping)]
     return any(kind.startswith("recaption-") for kind in kinds)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 from recaption.core.errors import BackendError, UserError
+from recaption.models.hf.families import is_ours
 from recaption.models.hf.identity import ModelFiles, require_safetensors
 from recaption.models.hf.image_processors import pillow_processor
 from recaption.models.hf.precision import Placement, is_out_of_memory
@@ -22,9 +22,6 @@ __all__ = ["halving", "load_image_processor", "load_model", "load_tokenizer", "s
 Engine = TypeVar("Engine")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_OWN_ARCHITECTURES: Final = {"recaption-grid": "recaption.models.embedded.architecture"}
-"""Parts that a checkpoint may be made of and `transformers` does not know, and the module that tells it."""
 
 _engines: WeakValueDictionary[object, Any] = WeakValueDictionary()
 _engines_lock: Final = threading.Lock()
@@ -50,13 +47,8 @@ def load_model(loader: Any, files: ModelFiles, placement: Placement, *, trust_re
         UserError: The files are not a model of that class, or do not hold all of its weights.
     """
     require_safetensors(files)
-    known = (
-        files.model_type,
-        *(part.get("model_type") for part in files.config.values() if isinstance(part, dict)),
-    )
-    for name in known:
-        if name in _OWN_ARCHITECTURES:
-            importlib.import_module(_OWN_ARCHITECTURES[name])
+    if is_ours(files.config):
+        from recaption.models.embedded import architecture  # noqa: F401 - makes itself known to transformers
     with _explained(files, "model"), _quietly():
         model, told = loader.from_pretrained(
             files.folder,
