@@ -59,7 +59,8 @@ class About:
 def ratio(sums: Floats) -> Floats:
     """Return the first sum over the second, of an array (..., 2); NaN where the second is 0."""
     top, bottom = sums[..., 0], sums[..., 1]
-    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
+    result: Floats = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

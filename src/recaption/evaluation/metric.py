@@ -15,7 +15,16 @@ from recaption.evaluation.tools import Tools
 
 __all__ = ["Metric", "Need"]
 
-Need = Literal["images", "references", "labels", "candidates", "image_text", "second_image_text", "language_model", "judge"]
+Need = Literal[
+    "images",
+    "references",
+    "labels",
+    "candidates",
+    "image_text",
+    "second_image_text",
+    "language_model",
+    "judge",
+]
 """What a metric cannot do without: a scorer that embeds images and texts (`image_text`), another such encoder, a
 causal language model, a generator that judges; and in the data images, references, labels, several candidates."""
 
