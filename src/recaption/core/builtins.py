@@ -51,8 +51,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "openai": "recaption.models.openai.generator:OpenAIGenerator",
         "scripted": "recaption.models.scripted:ScriptedGenerator",
     },
-    "metrics": {
-    },
+    "metrics": {},
     "budgets": {
         "clip77": "recaption.media.budgets:clip77",
         "longclip248": "recaption.media.budgets:longclip248",
