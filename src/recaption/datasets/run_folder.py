@@ -65,8 +65,11 @@ class RunFolder:
         self.markers = root / "shards"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, ours: Sequence[str] = ("run.json",)) -> Iterator[None]:
         """Hold the folder for this process; the system lets go when the process dies, however it dies.
+
+        Args:
+            ours: Names of files and folders any of which says that the folder may be written to.
 
         Raises:
             RunFolderError: Another run holds it, it holds something else, or it cannot be written.
@@ -74,7 +77,7 @@ class RunFolder:
         make_folder(self.root)
         try:
             foreign = sorted(p.name for p in self.root.iterdir() if p.name != ".lock")
-            if foreign and not (self.root / "run.json").is_file():
+            if foreign and not any((self.root / name).exists() for name in ours):
                 raise RunFolderError(
                     f"{self.root} is not a run folder (found {foreign[0]!r}). Name an empty or new folder."
                 )

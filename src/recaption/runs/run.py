@@ -30,7 +30,7 @@ from recaption.pipeline import Pipeline
 from recaption.recipes.recipe import ImagePolicy, Recipe
 from recaption.runs.stats import merge, tally
 
-__all__ = ["Progress", "RunOptions", "Summary", "run"]
+__all__ = ["Progress", "RunOptions", "Summary", "limits_of", "run"]
 
 Item = TypeVar("Item")
 
@@ -185,7 +185,7 @@ class _Run:
         self.reader, self.folder, self.options = reader, folder, options
         self.ledger, self.meter, self.found, self.watch = ledger, meter, found, watch
         self.work_digest = _work_digest(recipe, stages, options)
-        limits = _limits(recipe.images)
+        limits = limits_of(recipe.images)
         self.pipeline = Pipeline(
             stages=stages,
             make_images=lambda: BatchImages(limits, recipe.images.max_side_px),
@@ -386,7 +386,8 @@ def _compares_neighbours(stages: Sequence[Stage]) -> bool:
     return any(isinstance(stage, Neighbourly) and stage.compares_neighbours for stage in stages)
 
 
-def _limits(policy: ImagePolicy) -> Limits:
+def limits_of(policy: ImagePolicy) -> Limits:
+    """Return the decoder's limits that a recipe sets."""
     return Limits(formats=tuple(policy.formats), max_bytes=policy.max_bytes, max_pixels=policy.max_pixels)
 
 
