@@ -52,6 +52,8 @@ class About:
     """`share`: in [0, 1], shown in percent."""
     primary: bool = False
     """Fit to stand in the headline and the slices; a metric says so of one of its figures at most."""
+    plot: bool = False
+    """Its values differ enough from item to item to be worth a histogram, a scatter and the choice of examples."""
     note: str = ""
     """What decides the figure: model and precision, tie rule, truncation, sample. For the footer of the table."""
 
@@ -69,11 +71,16 @@ class Additive:
 
     `parts[column]` has the shape (items, k), all finite. `formula` turns sums (..., k) into values (...), NaN where
     undefined; on a single item's parts it gives that item's own value.
+
+    Two columns are compared over the items on which both have a value. Where a figure is `pooled`, a share of what
+    all texts together say (of all objects named, those that are not there), an item whose text adds nothing counts
+    as well: that a text names nothing is no reason to leave its item out.
     """
 
     about: About
     parts: Mapping[str, Floats]
     formula: Callable[[Floats], Floats] = ratio
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

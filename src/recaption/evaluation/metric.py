@@ -7,13 +7,14 @@ entry point group `recaption.metrics`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from recaption.core.errors import RecaptionError
 from recaption.evaluation.measures import Result
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.tools import Tools
 
-__all__ = ["Metric", "Need"]
+__all__ = ["Metric", "Need", "Unavailable"]
 
 Need = Literal[
     "images",
@@ -29,16 +30,26 @@ Need = Literal[
 causal language model, a generator that judges; and in the data images, references, labels, several candidates."""
 
 
+class Unavailable(RecaptionError):
+    """This metric cannot run here; the message says why, and how to mend it. The evaluation goes on without it."""
+
+
 class Metric(Protocol):
     """Built without arguments; has no state of its own."""
 
-    name: ClassVar[str]
-    needs: ClassVar[frozenset[Need]]
+    @property
+    def name(self) -> str:
+        """Its registry name."""
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it cannot do without."""
 
     def extract(self, subject: Subject, tools: Tools) -> Any:
         """Return facts: embeddings, log-probabilities, parsed words, replies. All calls go through the ledger.
 
         Raises:
+            Unavailable: Something outside is missing (a program, a server).
             UserError: A model cannot be loaded.
             BackendError: A model or service is gone. What was paid for is remembered.
         """

@@ -1,0 +1,218 @@
+"""Datasets to subjects: which texts are held against which, a seeded sample of the items, and a count of the rest.
+
+The sample is of keys, not of positions: the same keys are drawn whatever the order, and from two runs over one input.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from recaption.core.digests import seed_from
+from recaption.core.errors import UserError, did_you_mean
+from recaption.core.protocols import Reader
+from recaption.core.types import JsonValue, Record, Rejected
+from recaption.evaluation.subject import Item, Subject
+
+__all__ = ["Column", "Loaded", "load"]
+
+_CHOSEN: Final = "chosen"
+_ORIGINAL: Final = "original"
+_MOST_TEXTS: Final = 64
+"""Of one item in one column; more are left out."""
+
+Texts: TypeAlias = "tuple[str, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of texts: what it is called, and where in a record its texts are.
+
+    `original`: the texts that came with the data. `chosen`: the caption that stands for the record. `aspect:NAME`,
+    `origin:NAME`: captions that still stand, of that aspect or origin. Anything else names a column of the data.
+    """
+
+    name: str
+    where: str
+    source: int = 0
+    """Which of several datasets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A subject, and what became of the items that are not in it."""
+
+    subject: Subject
+    counts: Mapping[str, int]
+
+
+def load(
+    readers: Sequence[Reader],
+    columns: Sequence[Column],
+    *,
+    references: str | None = None,
+    by: Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
+    watch: Callable[[int], None] = lambda read: None,
+) -> Loaded:
+    """Return the items of one dataset, or those that several have in common, by key.
+
+    Args:
+        references: Where the reference texts are, in the words of a `Column`.
+        by: Columns of the data whose values make subsets.
+        sample: At most so many items, drawn by `seed`; None for all.
+        watch: Told how many records were read.
+
+    Raises:
+        UserError: Nothing was read, datasets have no key in common, or a column is in none of the records.
+    """
+    if len({column.name for column in columns}) < len(columns):
+        raise UserError(f"two columns have the same name: {', '.join(c.name for c in columns)}")
+    counts: Counter[str] = Counter()
+    drawn = [_drawn(reader, sample, seed, counts, watch) for reader in readers]
+    keys = [key for key in drawn[0] if all(key in other for other in drawn[1:])]
+    if not keys:
+        raise UserError(
+            "nothing to evaluate: " + ("no record was read" if len(drawn) == 1 else "the datasets share no key")
+        )
+    if len(drawn) > 1:
+        counts["not in all datasets"] = len(set().union(*drawn)) - len(keys)
+    sources: Counter[str] = Counter()
+    found = _Found()
+    items = [
+        _item(key, [records[key] for records in drawn], columns, references, by, found, sources) for key in keys
+    ]
+    wanted = {c.where for c in columns} | ({references} if references else set()) | set(by)
+    _require(wanted - found.names, drawn[0].values())
+    for i, column in enumerate(columns):
+        counts[f"without a text: {column.name}"] = sum(not item.texts[i] for item in items)
+    subject = Subject(
+        columns=tuple(column.name for column in columns),
+        items=tuple(items),
+        label_source=", ".join(sorted(sources)) or None,
+        seed=seed,
+    )
+    return Loaded(subject, {name: n for name, n in counts.items() if n})
+
+
+@dataclass(slots=True)
+class _Found:
+    """Which places were seen to hold something."""
+
+    names: set[str] = field(default_factory=set)
+
+
+def _drawn(
+    reader: Reader, sample: int | None, seed: int, counts: Counter[str], watch: Callable[[int], None]
+) -> dict[str, Record]:
+    """Return the records by key, in the order of the data; of a sample those with the smallest seeded numbers."""
+    heap: list[tuple[int, int]] = []
+    kept: dict[int, Record] = {}
+    position = -1
+    for position, item in enumerate(_records(reader, counts, watch)):
+        if sample is not None:
+            entry = (-seed_from(seed, item.key), position)
+            if len(heap) < sample:
+                heapq.heappush(heap, entry)
+            else:
+                _, gone = heapq.heappushpop(heap, entry)
+                if gone == position:
+                    continue
+                del kept[gone]
+        kept[position] = item
+    if sample is not None:
+        counts["not in the sample"] += position + 1 - len(kept)
+    records: dict[str, Record] = {}
+    for position in sorted(kept):
+        if kept[position].key in records:
+            counts["key seen before"] += 1
+        records.setdefault(kept[position].key, kept[position])
+    return records
+
+
+def _records(reader: Reader, counts: Counter[str], watch: Callable[[int], None]) -> Iterator[Record]:
+    for item in reader.records():
+        if isinstance(item, Rejected):
+            counts["unreadable"] += 1
+            continue
+        counts["read"] += 1
+        if counts["read"] % 1000 == 0:
+            watch(counts["read"])
+        yield item
+
+
+def _item(
+    key: str,
+    records: Sequence[Record],
+    columns: Sequence[Column],
+    references: str | None,
+    by: Sequence[str],
+    found: _Found,
+    sources: Counter[str],
+) -> Item:
+    first = records[0]
+    labels = {e.label for e in first.evidence if e.kind == "object"}
+    sources.update(e.source for e in first.evidence if e.kind == "object")
+    texts = tuple(_texts(records[c.source], c.where, found) for c in columns)
+    slices = {name: str(value) for name in by if (value := first.metadata.get(name)) is not None}
+    found.names.update(slices)
+    return Item(
+        key=key,
+        record=first,
+        texts=texts,
+        references=_texts(first, references, found) if references else (),
+        candidates=tuple(_candidates(records[c.source], c.where) for c in columns),
+        labels=frozenset(labels) if labels else None,
+        slices=slices,
+    )
+
+
+def _texts(record: Record, where: str, found: _Found) -> Texts:
+    kind, _, name = where.partition(":")
+    if where == _ORIGINAL:
+        texts = tuple(caption.text for caption in record.originals)
+    elif where == _CHOSEN:
+        texts = (record.best.text,) if record.best else ()
+    elif kind in ("aspect", "origin") and name:
+        texts = tuple(
+            caption.text
+            for caption in record.captions
+            if caption.kept and getattr(caption, kind) == name and caption.provenance.stage != "source"
+        )
+    else:
+        texts = _strings(record.metadata.get(where))
+        if where in record.metadata:
+            found.names.add(where)
+    if texts or where in (_ORIGINAL, _CHOSEN):
+        found.names.add(where)
+    return tuple(text for text in texts if text.strip())[:_MOST_TEXTS]
+
+
+def _strings(value: JsonValue) -> Texts:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+
+
+def _candidates(record: Record, where: str) -> Texts:
+    """Return what a choice was made from, each text as often as it was drawn."""
+    if where != _CHOSEN:
+        return ()
+    drawn: list[str] = []
+    for caption in record.captions:
+        if caption.origin == "model" and caption.provenance.stage == "caption":
+            draws = caption.provenance.details.get("draws")
+            drawn += [caption.text] * (len(draws) if isinstance(draws, list) else 1)
+    return tuple(drawn)[:_MOST_TEXTS]
+
+
+def _require(missing: set[str], records: Iterable[Record]) -> None:
+    """Say which column is nowhere, and which there are."""
+    for name in sorted(missing):
+        columns = {column for record in records for column in record.metadata}
+        known = [_ORIGINAL, _CHOSEN, *columns]
+        raise UserError(f"no record has {name!r} to take texts or subsets from.{did_you_mean(name, known)}")

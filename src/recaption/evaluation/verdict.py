@@ -1,0 +1,97 @@
+"""The plain answer: is the new column better, by how much, how sure is that, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from recaption.evaluation.measures import Control, Group
+from recaption.evaluation.result import Row, Slice
+from recaption.evaluation.wording import change, interval, judgement, number
+
+__all__ = ["findings", "headline", "verdict"]
+
+_STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "references")
+"""Which primary figure speaks first: who looks at both texts and the image, then whether a text finds its image among
+others (fair whatever the length), then the agreement with its own image."""
+_MOST_NAMED: Final = 8
+_LARGE_SLICE: Final = 50
+"""Items; from here on a subset that got worse is worth a warning."""
+
+
+def headline(rows: Sequence[Row]) -> Row | None:
+    """Return the figure that the verdict speaks of; None if there is no primary one that compares."""
+    compared = [row for row in rows if row.about.primary and row.effects]
+    return next((row for group in _STANDING for row in compared if row.about.group == group), None)
+
+
+def verdict(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Return one sentence on every column but the first, by the headline figure."""
+    row = headline(rows)
+    if row is None:
+        return (
+            f"Whether {_listed(columns[1:])} fits the images better than {columns[0]} was not measured: "
+            "no scorer, judge or reference was at hand. The texts alone are compared."
+        )
+    return " ".join(_sentence(row, columns[0], column) for column in columns[1:])
+
+
+def _sentence(row: Row, baseline: str, column: str) -> str:
+    effect, about = row.effects.get(column), row.about
+    if effect is None or effect.delta is None:
+        return f"{column}: {about.title} could not be compared."
+    word = {"no clear change": f"no clear change from {baseline}", "changed": f"differs from {baseline}"}.get(
+        said := judgement(effect, about), f"{said} than {baseline}"
+    )
+    before, after = row.values[baseline].value, row.values[column].value
+    sure = f", 95 % interval {interval(effect, about)}" if interval(effect, about) else ""
+    return (
+        f"{column}: {word}. {about.title} goes from {number(before, about)} to {number(after, about)} "
+        f"({change(effect.delta, about)}{sure}; {effect.n:,} items, {effect.wins:,} gain, {effect.ties:,} tie, "
+        f"{effect.losses:,} lose)."
+    )
+
+
+def findings(
+    rows: Sequence[Row], slices: Sequence[Slice], columns: Sequence[str], controls: Iterable[Control] = ()
+) -> list[str]:
+    """Return what else is to be said, warnings first."""
+    found = [
+        f"Control failed: {control.title} is {control.value:g}, expected {control.expected}. "
+        "Do not believe the figures it controls."
+        for control in controls
+        if not control.holds
+    ]
+    for column in columns[1:]:
+        found += _hidden_losses(rows, slices, column)
+        for word in ("worse", "better"):
+            named = [
+                f"{row.about.title} ({change(effect.delta, row.about)})"
+                for row in rows
+                if (effect := row.effects.get(column)) is not None and judgement(effect, row.about) == word
+            ]
+            if named:
+                more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+                found.append(f"{column}, {word}: {', '.join(named[:_MOST_NAMED])}{more}.")
+    return found
+
+
+def _hidden_losses(rows: Sequence[Row], slices: Sequence[Slice], column: str) -> list[str]:
+    """Name subsets that clearly got worse although the whole got better."""
+    by_name = {row.about.name: row for row in rows}
+    found = []
+    for part in slices:
+        row = by_name[part.measure]
+        whole = row.effects.get(column)
+        if part.column != column or part.effect.n < _LARGE_SLICE or whole is None:
+            continue
+        if judgement(whole, row.about) == "better" and judgement(part.effect, row.about) == "worse":
+            found.append(
+                f"{column}: {row.about.title} is better on the whole but worse where {part.by} is "
+                f"{part.value} ({change(part.effect.delta, row.about)}, {part.effect.n:,} items)."
+            )
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

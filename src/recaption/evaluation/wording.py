@@ -1,0 +1,61 @@
+"""Figures in words: how a value, a change and an interval are written, the same in terminal, page and verdict."""
+
+from __future__ import annotations
+
+from recaption.evaluation.measures import About
+from recaption.evaluation.result import Effect
+
+__all__ = ["change", "interval", "judgement", "number"]
+
+_MINUS = "−"
+
+
+def number(value: float | None, about: About) -> str:
+    """Return a value as people read it: shares in percent, others with three to four digits; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if about.unit == "share" else _digits(value)
+
+
+def change(delta: float | None, about: About) -> str:
+    """Return a difference with its sign: shares in points."""
+    if delta is None:
+        return "–"
+    if about.unit == "share":
+        return f"{_signed(100 * delta, f'{abs(100 * delta):.1f}')} points"
+    return _signed(delta, _digits(abs(delta)))
+
+
+def interval(effect: Effect, about: About) -> str:
+    """Return the interval of a difference, without its unit: `−0.5 to +2.1`; nothing where there is none."""
+    if effect.low is None or effect.high is None:
+        return ""
+    return " to ".join(change(end, about).removesuffix(" points") for end in (effect.low, effect.high))
+
+
+def judgement(effect: Effect, about: About) -> str:
+    """Return `better`, `worse`, `changed` where no direction is better, or `no clear change`."""
+    if not effect.is_clear or effect.delta is None:
+        return "no clear change"
+    if about.better is None:
+        return "changed"
+    return "better" if (effect.delta > 0) == (about.better == "higher") else "worse"
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}".replace("-", _MINUS)
+    if size >= 100:
+        return f"{value:.1f}".replace("-", _MINUS)
+    if size >= 10:
+        return f"{value:.2f}".replace("-", _MINUS)
+    return (
+        f"{value:.3f}".replace("-", _MINUS)
+        if size >= 0.001 or value == 0
+        else f"{value:.1e}".replace("-", _MINUS)
+    )
+
+
+def _signed(value: float, text: str) -> str:
+    return f"{'+' if value > 0 else _MINUS if value < 0 else '±'}{text}"
