@@ -1,7 +1,8 @@
 """The command line: arguments, wiring, exit codes; nothing else. The help lists commands in the order imported."""
 
 from recaption.cli import running  # isort: skip
+from recaption.cli import evaluating  # isort: skip
 from recaption.cli import looking  # isort: skip
 from recaption.cli.app import start as main  # isort: skip
 
-__all__ = ["looking", "main", "running"]
+__all__ = ["evaluating", "looking", "main", "running"]

@@ -14,6 +14,11 @@ __all__ = ["findings", "headline", "verdict"]
 _STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "references")
 """Which primary figure speaks first: who looks at both texts and the image, then whether a text finds its image among
 others (fair whatever the length), then the agreement with its own image."""
+_UNSURE: Final = {
+    "changed": "differs from",
+    "no clear change": "no clear change from",
+    "no interval": "too few items to tell from",
+}
 _MOST_NAMED: Final = 8
 _LARGE_SLICE: Final = 50
 """Items; from here on a subset that got worse is worth a warning."""
@@ -40,9 +45,8 @@ def _sentence(row: Row, baseline: str, column: str) -> str:
     effect, about = row.effects.get(column), row.about
     if effect is None or effect.delta is None:
         return f"{column}: {about.title} could not be compared."
-    word = {"no clear change": f"no clear change from {baseline}", "changed": f"differs from {baseline}"}.get(
-        said := judgement(effect, about), f"{said} than {baseline}"
-    )
+    said = judgement(effect, about)
+    word = f"{said} than {baseline}" if said in ("better", "worse") else f"{_UNSURE[said]} {baseline}"
     before, after = row.values[baseline].value, row.values[column].value
     sure = f", 95 % interval {interval(effect, about)}" if interval(effect, about) else ""
     return (

@@ -34,8 +34,10 @@ def interval(effect: Effect, about: About) -> str:
 
 
 def judgement(effect: Effect, about: About) -> str:
-    """Return `better`, `worse`, `changed` where no direction is better, or `no clear change`."""
-    if not effect.is_clear or effect.delta is None:
+    """Return `better`, `worse`, `changed` where no direction is better, `no clear change`, or `no interval`."""
+    if effect.delta is None or effect.low is None:
+        return "no interval"
+    if not effect.is_clear:
         return "no clear change"
     if about.better is None:
         return "changed"
