@@ -116,14 +116,18 @@ def evaluate(
 ) -> None:
     """Say whether the new captions are better than the old: a table, report.json and report.html.
 
-    INPUT is a run folder, or any dataset with a column of old and one of new captions.
+    INPUT is a run folder, or any dataset with a column of old and one of new captions. One column alone is described.
     """
     from recaption.datasets.meter import Budget
     from recaption.runs.evaluating import Request
 
     gates = _gates(fail_if)
+    folders = _run_folders([str(Path(source).absolute())])
+    if old is not None and not folders and caption_column is None:
+        # The reader takes one column for the text that came with the data; let it be this one.
+        name, column = _named(old)
+        caption_column, old = (column, f"{name}=original") if column != "original" else (None, old)
     spec = spec_of(source, format, table, key_column, caption_column, image_column, image_root, recursive, None)
-    folders = _run_folders([spec["path"]])
     _evaluate(
         Request(
             readers=[open_reader(spec)],
@@ -254,10 +258,8 @@ def _gates(texts: list[str] | None) -> list[Gate]:
 def _columns(old: str | None, new: list[str] | None, *, is_run: bool) -> list[Column]:
     from recaption.evaluation.loading import Column
 
-    if not new and not is_run:
-        raise UserError("this is no run folder: name the column with the new captions, --new COLUMN")
     named = [("original", "original")] if old is None else [_named(old)]
-    named += [_named(text) for text in new] if new else [("new", "chosen")]
+    named += [_named(text) for text in new] if new else [("new", "chosen")] if is_run else []
     return [Column(name, where) for name, where in named]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +13,7 @@ from recaption.console import out, safe
 from recaption.core.printable import printable
 from recaption.evaluation.measures import About, Group
 from recaption.evaluation.result import Effect, Evaluation, Row
-from recaption.evaluation.wording import change, interval, judgement, number
+from recaption.evaluation.wording import change, interval, judgement, number, span
 
 __all__ = ["show_evaluation"]
 
@@ -35,6 +35,9 @@ _SIGNS: Final = {
     "no interval": (" ", ""),
 }
 _MAX_FINDINGS: Final = 12
+Cells: TypeAlias = "Callable[[Row], list[Text]]"
+"""A row's cells: its sign, then one for each heading."""
+
 _WIDE: Final = 110
 """Columns of a terminal from which there is room for who won."""
 
@@ -44,12 +47,12 @@ def show_evaluation(evaluation: Evaluation, *, everything: bool = False) -> None
     out.print(f"[bold]{safe(evaluation.verdict)}[/]")
     for sentence in evaluation.findings[:_MAX_FINDINGS]:
         out.print(f"[yellow]note:[/] {safe(sentence)}")
-    for column in evaluation.columns[1:]:
-        rows = [row for row in evaluation.rows if everything or _matters(row, column)]
-        out.print(_table(rows, evaluation.columns[0], column))
-        if len(rows) < len(evaluation.rows):
-            out.print(f"{len(evaluation.rows) - len(rows)} more figures: --all, or the report", style="dim")
-    out.print("▲ better  ▼ worse  ◆ changed, no direction is better  · no clear change", style="dim")
+    rows = [row for row in evaluation.rows if everything or _matters(row, evaluation.columns)]
+    out.print(_table(rows, evaluation.columns))
+    if len(rows) < len(evaluation.rows):
+        out.print(f"{len(evaluation.rows) - len(rows)} more figures: --all, or the report", style="dim")
+    if len(evaluation.columns) > 1:
+        out.print("▲ better  ▼ worse  ◆ changed, no direction is better  · no clear change", style="dim")
     for control in evaluation.controls:
         mark = "[green]holds[/]" if control.holds else "[red]FAILED[/]"
         out.print(
@@ -62,26 +65,25 @@ def show_evaluation(evaluation: Evaluation, *, everything: bool = False) -> None
         out.print(f"[yellow]limit:[/] {safe(limit)}")
 
 
-def _matters(row: Row, column: str) -> bool:
-    effect = row.effects.get(column)
-    if effect is None:
-        return False
-    return row.about.primary or row.about.plot or judgement(effect, row.about) in ("better", "worse")
+def _matters(row: Row, columns: Sequence[str]) -> bool:
+    if row.about.primary or row.about.plot or len(columns) == 1:
+        return any(value.value is not None for value in row.values.values())
+    return any(judgement(effect, row.about) in ("better", "worse") for effect in row.effects.values())
 
 
-def _table(rows: Sequence[Row], baseline: str, column: str) -> Table:
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
+    """Return one table for all columns: with intervals if there is room for them, of one or two columns that is."""
+    header, cells = {1: _described, 2: _compared}.get(len(columns), _side_by_side)(columns)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("measure", overflow="fold")
-    for name in (baseline, column, "change", "95 % interval"):
+    for name in header:
         table.add_column(Text(printable(name)), justify="right", overflow="fold")
-    wide = out.width >= _WIDE
-    if wide:
-        table.add_column("win/tie/lose", justify="right", style="dim")
     for group, of_group in _grouped(rows):
         table.add_row("", Text(group, style="bold dim"))
         for row in of_group:
-            table.add_row(*_cells(row, baseline, column)[: 7 if wide else 6])
+            sign, *rest = cells(row)
+            table.add_row(sign, Text(printable(row.about.title)), *rest)
     return table
 
 
@@ -91,18 +93,46 @@ def _grouped(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield group, list(of_group)
 
 
-def _cells(row: Row, baseline: str, column: str) -> list[Text]:
-    about, effect = row.about, row.effects.get(column)
-    sign, style = _SIGNS[judgement(effect, about)] if effect else ("", "")
-    return [
-        Text(sign, style=style),
-        Text(printable(about.title)),
-        Text(_value(row, baseline)),
-        Text(_value(row, column)),
-        Text(change(effect.delta, about) if effect else "–", style=style),
-        Text(interval(effect, about) if effect else ""),
-        Text(_wins(effect, about)),
-    ]
+def _described(columns: Sequence[str]) -> tuple[list[str], Cells]:
+    (only,) = columns
+
+    def cells(row: Row) -> list[Text]:
+        value = row.values.get(only)
+        interval_of_value = span(value, row.about) if value else ""
+        return [Text(""), Text(_value(row, only)), Text(interval_of_value, style="dim")]
+
+    return [only, "95 % interval"], cells
+
+
+def _compared(columns: Sequence[str]) -> tuple[list[str], Cells]:
+    baseline, column = columns
+    wide = out.width >= _WIDE
+
+    def cells(row: Row) -> list[Text]:
+        effect = row.effects.get(column)
+        sign, style = _SIGNS[judgement(effect, row.about)] if effect else ("", "")
+        return [
+            Text(sign, style=style),
+            Text(_value(row, baseline)),
+            Text(_value(row, column)),
+            Text(change(effect.delta, row.about) if effect else "–", style=style),
+            Text(interval(effect, row.about) if effect else ""),
+            *([Text(_wins(effect, row.about), style="dim")] if wide else []),
+        ]
+
+    return [baseline, column, "change", "95 % interval", *(["win/tie/lose"] if wide else [])], cells
+
+
+def _side_by_side(columns: Sequence[str]) -> tuple[list[str], Cells]:
+    def told(row: Row, column: str) -> Text:
+        effect = row.effects.get(column)
+        sign, style = _SIGNS[judgement(effect, row.about)] if effect else (" ", "")
+        return Text(f"{_value(row, column)} {sign}", style=style)
+
+    def cells(row: Row) -> list[Text]:
+        return [Text(""), Text(_value(row, columns[0])), *(told(row, column) for column in columns[1:])]
+
+    return list(columns), cells
 
 
 def _value(row: Row, column: str) -> str:

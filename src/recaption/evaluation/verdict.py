@@ -11,9 +11,9 @@ from recaption.evaluation.wording import change, interval, judgement, number
 
 __all__ = ["findings", "headline", "verdict"]
 
-_STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "references")
+_STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "faithfulness")
 """Which primary figure speaks first: who looks at both texts and the image, then whether a text finds its image among
-others (fair whatever the length), then the agreement with its own image."""
+others (fair whatever the length), then the agreement with its own image, then the objects named and missed."""
 _UNSURE: Final = {
     "changed": "differs from",
     "no clear change": "no clear change from",
@@ -26,17 +26,19 @@ _LARGE_SLICE: Final = 50
 
 def headline(rows: Sequence[Row]) -> Row | None:
     """Return the figure that the verdict speaks of; None if there is no primary one that compares."""
-    compared = [row for row in rows if row.about.primary and row.effects]
+    compared = [r for r in rows if r.about.primary and any(e.delta is not None for e in r.effects.values())]
     return next((row for group in _STANDING for row in compared if row.about.group == group), None)
 
 
 def verdict(rows: Sequence[Row], columns: Sequence[str]) -> str:
     """Return one sentence on every column but the first, by the headline figure."""
+    if len(columns) == 1:
+        return f"{columns[0]} is described by itself; name other texts to hold it against."
     row = headline(rows)
     if row is None:
         return (
-            f"Whether {_listed(columns[1:])} fits the images better than {columns[0]} was not measured: "
-            "no scorer, judge or reference was at hand. The texts alone are compared."
+            f"Whether {_listed(columns[1:])} fits the images better than {columns[0]} was not measured: there was no "
+            "scorer, no judge, and nobody to say what is in the images. The texts alone are compared."
         )
     return " ".join(_sentence(row, columns[0], column) for column in columns[1:])
 

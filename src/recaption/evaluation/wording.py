@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from recaption.evaluation.measures import About
+from typing import Final
+
+from recaption.evaluation.measures import About, Value
 from recaption.evaluation.result import Effect
 
-__all__ = ["change", "interval", "judgement", "number"]
+__all__ = ["change", "interval", "judgement", "number", "span"]
 
-_MINUS = "−"
+_MINUS: Final = "−"
+_PLACES: Final = ((1000, 0), (100, 1), (10, 2), (0.001, 3), (0.0001, 4))
+"""From which size on a number is written with how many decimals: what is smaller is as good as nothing."""
 
 
 def number(value: float | None, about: About) -> str:
@@ -33,6 +37,13 @@ def interval(effect: Effect, about: About) -> str:
     return " to ".join(change(end, about).removesuffix(" points") for end in (effect.low, effect.high))
 
 
+def span(value: Value, about: About) -> str:
+    """Return the interval of a value itself; nothing where there is none."""
+    if value.low is None or value.high is None:
+        return ""
+    return " to ".join(number(end, about).removesuffix(" %") for end in (value.low, value.high))
+
+
 def judgement(effect: Effect, about: About) -> str:
     """Return `better`, `worse`, `changed` where no direction is better, `no clear change`, or `no interval`."""
     if effect.delta is None or effect.low is None:
@@ -46,17 +57,8 @@ def judgement(effect: Effect, about: About) -> str:
 
 def _digits(value: float) -> str:
     size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}".replace("-", _MINUS)
-    if size >= 100:
-        return f"{value:.1f}".replace("-", _MINUS)
-    if size >= 10:
-        return f"{value:.2f}".replace("-", _MINUS)
-    return (
-        f"{value:.3f}".replace("-", _MINUS)
-        if size >= 0.001 or value == 0
-        else f"{value:.1e}".replace("-", _MINUS)
-    )
+    places = next((places for least, places in _PLACES if size >= least), 3)
+    return f"{value:,.{places}f}".replace("-", _MINUS)
 
 
 def _signed(value: float, text: str) -> str:

@@ -1,0 +1,184 @@
+"""`eval`, `report` and `compare` as a user has them: what they print, leave behind, pay for and refuse."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from recaption.demo.dataset import write_demo
+from tests.e2e.test_cli import recaption
+
+TEXTS_ONLY = ["--metric", "length", "--metric", "repetition", "--metric", "copying"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run of the rules over drawn scenes with boxes."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_demo(folder / "input", 24, 0)
+    recaption("run", folder / "input", folder / "out", "--recipe", "rules")
+    return folder / "out"
+
+
+@pytest.fixture
+def out(finished, tmp_path) -> Path:
+    shutil.copytree(finished, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    path = tmp_path / "captions.jsonl"
+    rows = [
+        {"id": str(i), "alt": f"photo {i}", "better": f"a red ball no {i} on green grass", "half": "ab"[i % 2]}
+        for i in range(40)
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def report(folder: Path) -> dict[str, Any]:
+    said = json.loads((folder / "report.json").read_text())
+    found: dict[str, Any] = said["evaluation"]
+    return found
+
+
+def calls(folder: Path) -> int:
+    with sqlite3.connect(folder / "evaluation" / "calls.sqlite") as connection:
+        return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def test_a_run_is_evaluated_and_evaluated_again_without_paying_twice(out):
+    printed = recaption("eval", out, "--scorer", "embedded")
+    assert "new: " in printed
+    assert "Recall@1, text → image" in printed
+    assert "control holds" in printed
+    found = report(out)
+    assert found["columns"] == ["original", "new"]
+    assert found["counts"] == {"read": 24, "evaluated": 24}
+    assert all(control["holds"] for control in found["controls"])
+    assert {skipped["metric"] for skipped in found["skipped"]} >= {"arena", "overlap"}
+    page = (out / "report.html").read_text()
+    assert "data:image/" in page
+    paid = calls(out)
+    assert paid > 24
+    again = recaption("eval", out, "--scorer", "embedded")
+    assert calls(out) == paid
+    assert again == printed
+    assert report(out) == found
+
+
+def test_the_run_stays_sound_and_can_go_on(out):
+    recaption("eval", out, *TEXTS_ONLY)
+    assert "sound" in recaption("verify", out)
+    assert "24 were done before" in recaption(
+        "run", out.parent / "gone" if False else report(out)["run"]["input"], out
+    )
+
+
+def test_every_figure_of_every_item_is_in_a_table(out):
+    recaption("eval", out, *TEXTS_ONLY)
+    items = pq.read_table(out / "evaluation" / "items.parquet")
+    assert items.num_rows == 24
+    assert {"key", "words:original", "words:new"} <= set(items.column_names)
+
+
+def test_any_table_with_an_old_and_a_new_column(table, tmp_path):
+    target = tmp_path / "found"
+    asked = ["eval", table, "--caption-column", "alt", "--key-column", "id", "--out", target, *TEXTS_ONLY]
+    printed = recaption(*asked, "--new", "better", "--by", "half", "--all")
+    assert "Words per text" in printed
+    assert report(target)["columns"] == ["original", "better"]
+    told = {row["about"]["name"]: row for row in report(target)["rows"]}
+    assert told["words"]["values"]["original"]["value"] == 2
+    assert told["words"]["effects"]["better"]["delta"] == 6
+    # The same by names of one's own.
+    recaption("eval", table, "--old", "was=alt", "--new", "is=better", "--out", target, *TEXTS_ONLY)
+    assert report(target)["columns"] == ["was", "is"]
+    assert (
+        next(r for r in report(target)["rows"] if r["about"]["name"] == "words")["effects"]["is"]["delta"] == 6
+    )
+
+
+def test_one_column_alone_is_described(table, tmp_path):
+    printed = recaption("eval", table, "--caption-column", "alt", "--out", tmp_path / "found", *TEXTS_ONLY)
+    assert "described by itself" in printed
+    assert report(tmp_path / "found")["columns"] == ["original"]
+
+
+def test_a_sample_is_said_to_be_one(table, tmp_path):
+    recaption("eval", table, "--caption-column", "alt", "--out", tmp_path / "f", "--sample", 10, *TEXTS_ONLY)
+    assert report(tmp_path / "f")["counts"] == {"read": 40, "not in the sample": 30, "evaluated": 10}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--new", "bettr"], "Did you mean 'better'"),
+        (["--new", "better", "--metric", "lenght"], "Did you mean 'length'"),
+        (["--new", "better", "--fail-if", "words"], "expected NAME < NUMBER"),
+        (["--new", "better", "--fail-if", "word < 1"], "Did you mean 'words'"),
+        (["--new", "better", "--set", "jugded=3"], "Did you mean 'judged'"),
+        (["--new", "better", "--scorer", "nobody"], "unknown scorer 'nobody'"),
+        (["--new", "better", "--scorer", "repetition"], "embeds no images and texts"),
+        (["--new", "better", "--references", "refs"], "'refs'"),
+    ],
+)
+def test_what_is_misspelt_is_said_with_what_was_meant(table, tmp_path, arguments, message):
+    asked = ["eval", table, "--caption-column", "alt", "--out", tmp_path / "f", *TEXTS_ONLY, *arguments]
+    assert message in recaption(*asked, code=2)
+
+
+def test_where_to_write_must_be_named_and_must_not_hold_something_else(table, tmp_path):
+    assert "--out DIR" in recaption("eval", table, "--caption-column", "alt", code=2)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "holiday.jpg").write_bytes(b"x")
+    said = recaption("eval", table, "--caption-column", "alt", "--out", tmp_path / "mine", code=2)
+    assert "holiday.jpg" in said
+
+
+def test_a_gate_fails_with_code_three_after_the_report_is_written(table, tmp_path):
+    asked = ["eval", table, "--caption-column", "alt", "--new", "better", "--out", tmp_path / "f", *TEXTS_ONLY]
+    recaption(*asked, "--fail-if", "words < 5")
+    said = recaption(*asked, "--fail-if", "words > 5", "--fail-if", "low(words) > 7", code=3)
+    assert "words > 5: 6 for better" in said
+    assert "low(words)" not in said.split("--fail-if", 1)[1]
+    assert (tmp_path / "f" / "report.html").is_file()
+
+
+def test_two_runs_are_compared_over_what_they_share(out, tmp_path):
+    other = tmp_path / "other"
+    recaption("run", report_input(out), other, "--recipe", "rules", "--set", "fit.budget=words:5")
+    recaption("compare", out, other, "--out", tmp_path / "versus", *TEXTS_ONLY, "--all")
+    found = report(tmp_path / "versus")
+    assert found["columns"] == ["out", "other"]
+    words = next(row for row in found["rows"] if row["about"]["name"] == "words")
+    assert words["effects"]["other"]["delta"] < 0
+    assert "two run folders" in recaption("compare", out, "--out", tmp_path / "x", code=2)
+
+
+def report_input(out: Path) -> str:
+    said: str = json.loads((out / "run.json").read_text())["input"]["path"]
+    return said
+
+
+def test_a_report_is_made_again_without_evaluating_unless_the_captions_changed(out):
+    recaption("eval", out, *TEXTS_ONLY)
+    (out / "report.html").unlink()
+    (out / "evaluation" / "items.parquet").unlink()
+    assert "report.html" in recaption("report", out)
+    assert (out / "report.html").is_file()
+    assert not (out / "evaluation" / "items.parquet").exists()
+    recaption("run", report_input(out), out, "--recipe", "rules", "--set", "fit.budget=words:5")
+    recaption("report", out)
+    assert (out / "evaluation" / "items.parquet").exists()
+
+
+def test_a_damaged_report_is_refused_in_one_line(out):
+    (out / "report.json").write_text("{")
+    said = recaption("report", out, code=2)
+    assert "report.json" in said
