@@ -12,6 +12,7 @@ import pytest
 from recaption.demo.dataset import write_demo
 from tests.e2e.test_cli import recaption
 
+FIVE_WORDS = ["--set", "fit.budget=words", "--set", "fit.limit=5"]
 TEXTS_ONLY = ["--metric", "length", "--metric", "repetition", "--metric", "copying"]
 
 
@@ -152,7 +153,7 @@ def test_a_gate_fails_with_code_three_after_the_report_is_written(table, tmp_pat
 
 def test_two_runs_are_compared_over_what_they_share(out, tmp_path):
     other = tmp_path / "other"
-    recaption("run", report_input(out), other, "--recipe", "rules", "--set", "fit.budget=words", "--set", "fit.limit=5")
+    recaption("run", report_input(out), other, "--recipe", "rules", *FIVE_WORDS)
     recaption("compare", out, other, "--out", tmp_path / "versus", *TEXTS_ONLY, "--all")
     found = report(tmp_path / "versus")
     assert found["columns"] == ["out", "other"]
@@ -173,7 +174,7 @@ def test_a_report_is_made_again_without_evaluating_unless_the_captions_changed(o
     assert "report.html" in recaption("report", out)
     assert (out / "report.html").is_file()
     assert not (out / "evaluation" / "items.parquet").exists()
-    recaption("run", report_input(out), out, "--recipe", "rules", "--set", "fit.budget=words", "--set", "fit.limit=5")
+    recaption("run", report_input(out), out, "--recipe", "rules", *FIVE_WORDS)
     recaption("report", out)
     assert (out / "evaluation" / "items.parquet").exists()
 

@@ -63,6 +63,8 @@ class Plan:
     """How long a server that hangs keeps the connection."""
     drip_s: float = 0.2
     """Between two bytes of `drip`."""
+    says: str | None = None
+    """Said instead of a caption, to whatever is asked."""
     ignore_n: bool = False
     """One choice, however many were asked for."""
     limit: RateLimit | None = None

@@ -47,7 +47,8 @@ def completion(question: Question, **changes: Any) -> dict[str, Any]:
     choices = []
     words = 0
     for i in range(1 if question.plan.ignore_n else question.n):
-        text, finish = _cut(caption(question.image, question.seed, i), question.max_tokens, whole)
+        said = question.plan.says or caption(question.image, question.seed, i)
+        text, finish = _cut(said, question.max_tokens, whole)
         words += len(text.split())
         message = {"role": "assistant", "content": text, **changes}
         told = None

@@ -2,7 +2,8 @@
 
 from recaption.cli import running  # isort: skip
 from recaption.cli import evaluating  # isort: skip
+from recaption.cli import downstream  # isort: skip
 from recaption.cli import looking  # isort: skip
 from recaption.cli.app import start as main  # isort: skip
 
-__all__ = ["evaluating", "looking", "main", "running"]
+__all__ = ["downstream", "evaluating", "looking", "main", "running"]

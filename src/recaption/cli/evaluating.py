@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from recaption.evaluation.result import Evaluation
     from recaption.runs.evaluating import Judges, Request
 
-__all__ = ["compare", "evaluate", "report"]
+__all__ = ["New", "Old", "Out", "References", "asked", "compare", "evaluate", "report", "target_of"]
 
 _WHERE = "`original`, `chosen`, `aspect:NAME`, `origin:NAME`, or a column of the data; NAME=WHERE names it."
 
@@ -122,18 +122,11 @@ def evaluate(
     from recaption.runs.evaluating import Request
 
     gates = _gates(fail_if)
-    folders = _run_folders([str(Path(source).absolute())])
-    if old is not None and not folders and caption_column is None:
-        # The reader takes one column for the text that came with the data; let it be this one.
-        name, column = _named(old)
-        caption_column, old = (column, f"{name}=original") if column != "original" else (None, old)
     spec = spec_of(source, format, table, key_column, caption_column, image_column, image_root, recursive, None)
+    given = asked(spec, old, new)
     _evaluate(
         Request(
-            readers=[open_reader(spec)],
-            sources=[spec["path"]],
-            folders=folders,
-            columns=_columns(old, new, is_run=bool(folders)),
+            **given,
             references=references,
             by=by or (),
             sample=sample or None,
@@ -142,7 +135,7 @@ def evaluate(
             options=_options(set_, seed),
             budget=Budget(requests=max_requests, tokens=max_tokens, cost=max_cost),
         ),
-        _target(out, folders),
+        target_of(out, given["folders"]),
         gates,
         everything=all_,
     )
@@ -255,6 +248,23 @@ def _gates(texts: list[str] | None) -> list[Gate]:
     return [parse_gate(text) for text in texts or ()]
 
 
+def asked(spec: dict[str, Any], old: str | None, new: list[str] | None) -> dict[str, Any]:
+    """Return what a `Request` says of its data: the reader, where it reads, the columns, and the run folder."""
+    folders = _run_folders([spec["path"]])
+    if old is not None and not folders and "caption_column" not in spec["options"]:
+        # The reader takes one column for the text that came with the data; let it be this one.
+        name, column = _named(old)
+        if column != "original":
+            spec = {**spec, "options": {**spec["options"], "caption_column": column}}
+            old = f"{name}=original"
+    return {
+        "readers": [open_reader(spec)],
+        "sources": [spec["path"]],
+        "folders": folders,
+        "columns": _columns(old, new, is_run=bool(folders)),
+    }
+
+
 def _columns(old: str | None, new: list[str] | None, *, is_run: bool) -> list[Column]:
     from recaption.evaluation.loading import Column
 
@@ -288,7 +298,8 @@ def _run_folders(paths: list[str]) -> Any:
     return [RunFolder(Path(path)) for path in paths if is_run_folder(Path(path))]
 
 
-def _target(out: Path | None, folders: Any) -> Path:
+def target_of(out: Path | None, folders: Any) -> Path:
+    """Return where to write: as asked, or into the run folder. Raises UserError where there is none."""
     if out is not None:
         return out
     if not folders:

@@ -59,8 +59,11 @@ def show_evaluation(evaluation: Evaluation, *, everything: bool = False) -> None
             f"control {mark}: {safe(control.title)}: {control.value:.4g}, expected {safe(control.expected)}"
         )
     out.print(safe(", ".join(f"{name}: {n:,}" for name, n in evaluation.counts.items())))
+    lacking: dict[str, list[str]] = {}
     for skipped in evaluation.skipped:
-        out.print(f"not run: {safe(skipped.metric)}: {safe(skipped.reason)}", style="dim")
+        lacking.setdefault(skipped.reason, []).append(skipped.metric)
+    for reason, metrics in lacking.items():
+        out.print(f"not run: {safe(', '.join(metrics))}: {safe(reason)}", style="dim")
     for limit in evaluation.limits:
         out.print(f"[yellow]limit:[/] {safe(limit)}")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
+from recaption.core.errors import ImageError
 from recaption.core.types import Caption, Evidence, JsonValue, Outcome, Record, Rejected, Score
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ __all__ = [
     "Busy",
     "Closing",
     "Context",
+    "EmbeddedText",
+    "Embedder",
+    "EmbeddingSpace",
     "Executor",
     "Expert",
     "FinishReason",
@@ -222,6 +226,53 @@ class Scorer(Protocol):
 
     def score(self, pairs: Sequence[tuple[Record, Caption]], images: Images) -> Sequence[Score]:
         """Return one score per pair, in order; a pair that cannot be judged has None and a reason."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedText:
+    """A text as an encoder knows it."""
+
+    vector: NDArray[np.float32]
+    """Of length 1."""
+    tokens: int
+    """Tokens of the whole text, special ones not counted."""
+    unseen: int
+    """How many of them lie beyond what the encoder reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSpace:
+    """What the cosine of an image and a text means to an encoder."""
+
+    scale: float
+    """A cosine times this, plus `bias`, is the model's logit."""
+    bias: float | None
+    """None where nothing is added."""
+    has_sigmoid: bool
+    """Trained on single pairs (SigLIP, arXiv:2303.15343), so that the sigmoid of a logit is the chance of a match."""
+    text_limit: int
+    """Tokens of a text it reads, special ones included."""
+
+
+@runtime_checkable
+class Embedder(Scorer, Protocol):
+    """A scorer whose judgement is the cosine of an image and a text, and who gives what that is made of."""
+
+    encoder: str
+    """Model, revision and precision: `openai/clip-vit-base-patch32@3d74acf9, float32`."""
+    encoder_fingerprint: str
+    """Digest of all that decides an embedding beside image or text; what the scorer states of it is no part."""
+
+    def space(self) -> EmbeddingSpace:
+        """Return what a cosine means here. Loads the model."""
+
+    def embed_images(
+        self, records: Sequence[Record], images: Images
+    ) -> Sequence[NDArray[np.float32] | ImageError]:
+        """Return the embedding of each record's image, in order, of length 1; an error where it cannot be had."""
+
+    def embed_texts(self, texts: Sequence[str], prefix: str = "") -> Sequence[EmbeddedText]:
+        """Return each text, with the prefix before it, as the encoder knows it, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

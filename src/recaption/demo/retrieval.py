@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recaption.core.protocols import Scorer
-from recaption.core.types import Caption, Provenance, Record
+from recaption.core.protocols import Embedder
+from recaption.core.types import Record
+from recaption.evaluation.measures import Floats
+from recaption.evaluation.ranks import distinct_rows, hit_chance
 from recaption.media.images import BatchImages
 from recaption.recipes.backends import backend
 
@@ -28,38 +30,34 @@ class Retrieval:
 
 
 def retrieval(
-    records: Sequence[Record], columns: Mapping[str, Sequence[str]], scorer: str = "embedded"
+    records: Sequence[Record], columns: Mapping[str, Sequence[str]], encoder: str = "embedded"
 ) -> dict[str, Retrieval]:
     """Hold every text of each column against every picture.
 
     Args:
         columns: Name to texts, one for each record; an empty text scores below everything.
-        scorer: How a recipe would name it.
+        encoder: How a recipe would name it.
     """
-    model: Scorer = backend("scorers", scorer, "demo").build()
-    images = BatchImages(max_side_px=1024)
-    return {name: _of(_scores(records, texts, model, images)) for name, texts in columns.items()}
+    model: Embedder = backend("scorers", encoder, "demo").build()
+    pictures = np.array(model.embed_images(records, BatchImages(max_side_px=1024)))
+    return {name: _of(_scores(pictures, texts, model)) for name, texts in columns.items()}
 
 
-def _scores(
-    records: Sequence[Record], texts: Sequence[str], scorer: Scorer, images: BatchImages
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _scores(pictures: Floats, texts: Sequence[str], model: Embedder) -> Floats:
     """Return the scores, shape (pictures, texts)."""
-    captions = [Caption(text=text, origin="model", provenance=Provenance(stage="demo")) for text in texts]
-    scores = scorer.score([(record, caption) for record in records for caption in captions], images)
-    values = [-1.0 if score.value is None else score.value for score in scores]
-    return np.array(values, dtype=np.float64).reshape(len(records), len(texts))
+    vectors, which = distinct_rows(np.array([text.vector for text in model.embed_texts(texts)]))
+    scores: Floats = (pictures @ vectors.T).astype(np.float64)[:, which]  # so that equal texts score the same
+    scores[:, [not text.strip() for text in texts]] = -1.0
+    return scores
 
 
-def _of(scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Retrieval:
+def _of(scores: Floats) -> Retrieval:
     own = np.diagonal(scores)
-    return Retrieval(float(own.mean()), _first(scores, own[:, None], 1), _first(scores, own[None, :], 0))
+    return Retrieval(float(own.mean()), _first(scores), _first(scores.T))
 
 
-def _first(
-    scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    own: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    axis: int,
-) -> float:
-    better, equal = (scores > own).sum(axis=axis), (scores == own).sum(axis=axis)
-    return float(np.where(better == 0, 1 / equal, 0.0).mean())
+def _first(scores: Floats) -> float:
+    """Return the share of rows whose entry on the diagonal is the greatest, ties broken by lot."""
+    own = np.diagonal(scores)[:, None]
+    greater, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1) - 1
+    return float(hit_chance(greater, equal, np.ones_like(greater), 1).mean())

@@ -21,7 +21,7 @@ from recaption.demo.world import Scene
 from recaption.recipes.recipe import load_recipe
 from recaption.runs.run import RunOptions, Summary, run
 
-__all__ = ["run_demo"]
+__all__ = ["STRATEGIES", "captioned", "run_demo"]
 
 STRATEGIES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "rules": ("rules", {}),
@@ -46,7 +46,7 @@ def run_demo(out: Path, scenes: int, seed: int) -> None:
     images = out / "input"
     with console.err.status(f"rendering {scenes} scenes"):
         write_demo(images, scenes, seed, evidence=False)
-    runs = {name: _run(name, images, out / name, seed) for name in STRATEGIES}
+    runs = {name: captioned(name, images, out / name, seed) for name in STRATEGIES}
     console.out.rule(f"{scenes} rendered scenes with noisy alt-texts")
     console.show_summary(runs["hybrid"], str(out / "hybrid"))
     records = {name: list(RunFolder(out / name).records()) for name in runs}
@@ -65,7 +65,8 @@ def run_demo(out: Path, scenes: int, seed: int) -> None:
     console.out.print("What else is there: recaption recipes · recaption doctor")
 
 
-def _run(name: str, images: Path, target: Path, seed: int) -> Summary:
+def captioned(name: str, images: Path, target: Path, seed: int) -> Summary:
+    """Caption the scenes under `images` by one of the strategies, or go on where that stopped."""
     recipe, changes = STRATEGIES[name]
     console.err.print(f"strategy {name}: recipe {recipe}")
     source = {"path": str(images.absolute()), "options": {}}

@@ -91,7 +91,9 @@ class Example:
     chain: Sequence[str] = ()
     """How its caption came to be, as lines of text."""
     thumbnail: str | None = None
-    """Name of a picture in the folder of thumbnails."""
+    """Name of a picture in the folder of thumbnails: the digest of its bytes, and how they are encoded."""
+    no_thumbnail: str = ""
+    """Why there is none, where the item has an image."""
     alt: str = ""
     """Says what the thumbnail shows, for those who do not see it."""
 
@@ -117,6 +119,8 @@ class Evaluation:
     counts: Mapping[str, int]
     """Items: read, evaluated, without a text by column, rejected…; a denominator for every figure."""
     rows: Sequence[Row]
+    headline: str | None = None
+    """Name of the measure that the verdict speaks of; None: there was none to decide by."""
     slices: Sequence[Slice] = ()
     listings: Sequence[Listing] = ()
     controls: Sequence[Control] = ()
@@ -127,6 +131,8 @@ class Evaluation:
     limits: Sequence[str] = ()
     """What the figures do not show, a sentence each."""
     run: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Of the run that wrote the captions: recipe, models, prompts, calls, cost, seconds, drops by reason."""
+    """Of the run that wrote the captions: recipe, models, prompts, calls, cost, seconds, drops by reason.
+
+    The page shows whatever is here, by its shape: single values, lists, counts by name (a mapping of integers)."""
     about: Mapping[str, JsonValue] = field(default_factory=dict)
     """How it was evaluated: input, seed, sample, resamples, models, versions."""

@@ -40,7 +40,9 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _IDEOGRAPH = (
     "\u3005\u3007\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_WORD = re.compile(rf"[{_IDEOGRAPH}]|[^\s{_IDEOGRAPH}]*[^\W_{_IDEOGRAPH}][^\s{_IDEOGRAPH}]*")
+_RUN = re.compile(rf"[{_IDEOGRAPH}]|[^\s{_IDEOGRAPH}]++")
+_TELLING = re.compile(r"[^\W_]")
+"""A letter or digit: what makes a run of characters a word."""
 
 CountMany = Callable[[Sequence[str]], list[int]]
 
@@ -141,7 +143,7 @@ def _checked_limit(name: str, most: int, limit: int | None, specials: int) -> in
 
 
 def _count_words(texts: Sequence[str]) -> list[int]:
-    return [len(_WORD.findall(text)) for text in texts]
+    return [sum(_TELLING.search(run) is not None for run in _RUN.findall(text)) for text in texts]
 
 
 def _count_characters(texts: Sequence[str]) -> list[int]:

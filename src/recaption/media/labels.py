@@ -14,7 +14,7 @@ import yaml
 
 from recaption.media.words import plural
 
-__all__ = ["LabelMatcher", "Mention", "coco_labels", "coco_matcher", "mentions_label"]
+__all__ = ["LabelMatcher", "Mention", "coco_labels", "coco_matcher", "label_matcher", "mentions_label"]
 
 _TOKEN = re.compile(r"[^\W_]+", re.ASCII)
 _CLAUSE_END = re.compile(r"[.,;:!?]")
@@ -52,44 +52,78 @@ class LabelMatcher:
         self.labels = tuple(synonyms)
         self._after = frozenset(after_a_thing)
         self._alone = frozenset(only_alone)
-        self._phrases: dict[str, list[tuple[tuple[str, ...], str | None]]] = {}
         table: dict[tuple[str, ...], str | None] = {}
         for phrase in nothing:
             table |= dict.fromkeys(_forms(phrase))
         for label, words in synonyms.items():
             for word in (label, *words):
                 table |= dict.fromkeys(_forms(word), label)
-        for tokens in sorted(table, key=len, reverse=True):
-            self._phrases.setdefault(tokens[0], []).append((tokens, table[tokens]))
+        self._table = table
+        lengths: dict[str, set[int]] = {}
+        for tokens in table:
+            lengths.setdefault(tokens[0], set()).add(len(tokens))
+        self._lengths = {word: tuple(sorted(some, reverse=True)) for word, some in lengths.items()}
+        """By first word, how many words phrases have that begin with it, longest first."""
 
     def mentions(self, text: str) -> list[Mention]:
         """Return every mention in order; of a very long text only the first 20,000 characters are read."""
-        return list(self._scan(text[:_MAX_CHARACTERS]))
+        tokens = _Tokens(text)
+        found = list(self._scan(tokens))
+        spans = tokens.spans if found else []
+        return [Mention(label, spans[first][0], spans[after - 1][1]) for label, first, after in found]
+
+    def named(self, text: str) -> tuple[str, ...]:
+        """Return the classes a text names in order, each as often as it is mentioned."""
+        return tuple([label for label, _, _ in self._scan(_Tokens(text))])
 
     def labels_in(self, text: str) -> frozenset[str]:
         """Return the classes a text names."""
-        return frozenset(mention.label for mention in self._scan(text[:_MAX_CHARACTERS]))
+        return frozenset(label for label, _, _ in self._scan(_Tokens(text)))
 
-    def _scan(self, text: str) -> Iterator[Mention]:
-        low = text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
-        found = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(low)]
-        words = [word for word, _, _ in found]
-        position = 0
-        while position < len(words):
-            tokens, label = self._longest(words, position)
-            after = position + max(1, len(tokens))
-            if label is not None:
-                start, end = found[position][1], found[after - 1][2]
-                adjective = after < len(words) and not _CLAUSE_END.search(low, end, found[after][1])
-                if not (tokens[0] in self._alone and adjective and words[after] not in self._after):
-                    yield Mention(label, start, end)
-            position = after
+    def _scan(self, tokens: "_Tokens") -> Iterator[tuple[str, int, int]]:
+        """Yield classes with the numbers of their first token and of the one after their last."""
+        words, known = tokens.words, self._lengths
+        after = 0
+        for first in [i for i, word in enumerate(words) if word in known]:
+            if first < after:
+                continue
+            phrase, label = self._longest(words, first)
+            after = first + max(1, len(phrase))
+            if label is None:
+                continue
+            followed = after < len(words) and words[after] not in self._after
+            if followed and phrase[0] in self._alone and not tokens.clause_ends_before(after):
+                continue  # an adjective
+            yield label, first, after
 
     def _longest(self, words: list[str], position: int) -> tuple[tuple[str, ...], str | None]:
-        for tokens, label in self._phrases.get(words[position], ()):
-            if tuple(words[position : position + len(tokens)]) == tokens:
-                return tokens, label
+        for length in self._lengths[words[position]]:
+            phrase = tuple(words[position : position + length])
+            if phrase in self._table:
+                return phrase, self._table[phrase]
         return (), None
+
+
+class _Tokens:
+    """The words of a text in lower case, and where they stand, found out when asked for."""
+
+    __slots__ = ("_low", "_spans", "words")
+
+    def __init__(self, text: str) -> None:
+        text = text[:_MAX_CHARACTERS]
+        self._low = text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
+        self.words: list[str] = _TOKEN.findall(self._low)
+        self._spans: list[tuple[int, int]] | None = None
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        if self._spans is None:
+            self._spans = [match.span() for match in _TOKEN.finditer(self._low)]
+        return self._spans
+
+    def clause_ends_before(self, place: int) -> bool:
+        """Say whether a mark stands between a word and the one before it."""
+        return _CLAUSE_END.search(self._low, self.spans[place - 1][1], self.spans[place][0]) is not None
 
 
 def _forms(phrase: str) -> list[tuple[str, ...]]:
@@ -106,8 +140,7 @@ def _data() -> dict[str, Any]:
 
 
 @cache
-def coco_matcher() -> LabelMatcher:
-    """Return the matcher of the 80 COCO classes."""
+def _coco_words() -> dict[str, list[str]]:
     data = _data()
     synonyms: dict[str, list[str]] = {label: list(words) for label, words in data["synonyms"].items()}
     synonyms["person"] += data["people_at_work"]
@@ -115,8 +148,20 @@ def coco_matcher() -> LabelMatcher:
         names = (animal, *synonyms[animal])
         synonyms[animal] += [f"{age} {name}" for age in data["before_an_animal"] for name in names]
         synonyms[data["soft_toy"]] += [f"{word} {name}" for word in data["before_a_soft_toy"] for name in names]
+    return synonyms
+
+
+@cache
+def coco_matcher() -> LabelMatcher:
+    """Return the matcher of the 80 COCO classes."""
+    return label_matcher(_coco_words())
+
+
+def label_matcher(labels: Iterable[str]) -> LabelMatcher:
+    """Return a matcher of any classes: with all our words for those of COCO, name and plural for the others."""
+    data = _data()
     return LabelMatcher(
-        synonyms,
+        {label: _coco_words().get(label, []) for label in labels},
         nothing=data["not_the_thing"],
         only_alone=data["only_alone"],
         after_a_thing=data["words_after_a_thing"],

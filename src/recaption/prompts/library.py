@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from pydantic import Field
 
 from recaption.core.digests import digest_text
 from recaption.core.errors import RecipeError, did_you_mean
+from recaption.prompts.fencing import fenced, harmless
 from recaption.recipes.strict import StrictModel, validated
 
 __all__ = ["ContextKind", "Language", "Prompt", "aspects", "prompt"]
@@ -23,9 +23,6 @@ ContextKind: TypeAlias = Literal["alt", "text", "objects", "tags"]
 
 _MAX_ITEM_CHARS = 400
 _MAX_DATA_CHARS = 1600
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
-# Marks by which chat templates tell speakers apart; data must not be able to change who is speaking.
-_TURNS = re.compile(r"<\|[^<>|]{0,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_\w{1,20}>", re.IGNORECASE)
 
 
 class _Ask(StrictModel):
@@ -110,25 +107,18 @@ def _instruction(
         parts.append(wording.length.format(words=length))
     lines = _lines(wording, data)
     if lines:
-        # The mark depends on what it encloses, so no data can hold its own.
-        mark = f"=={digest_text(' '.join(lines))[:10]}=="
-        parts += [wording.data.format(mark=mark), "\n".join([mark, *lines, mark])]
+        mark, block = fenced(lines)
+        parts += [wording.data.format(mark=mark), block]
     return "\n".join(parts)
 
 
 def _lines(wording: _Wording, data: Mapping[ContextKind, Sequence[str]]) -> list[str]:
     lines = []
     for kind, items in data.items():
-        clean = [text for item in items if (text := _harmless(item))]
+        clean = [text for item in items if (text := harmless(item, _MAX_ITEM_CHARS))]
         if clean:
             lines.append(f"{wording.labels[kind]}: {' | '.join(dict.fromkeys(clean))}"[:_MAX_DATA_CHARS])
     return lines
-
-
-def _harmless(text: str) -> str:
-    """Return a text as one bounded line without control characters and without marks of a speaker's turn."""
-    line = " ".join(_CONTROL.sub(" ", text[: _MAX_ITEM_CHARS * 4]).split())
-    return _TURNS.sub(" ", line)[:_MAX_ITEM_CHARS].strip()
 
 
 @cache

@@ -53,8 +53,10 @@ from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
 from recaption.runs.explain import explain_lines
 from recaption.runs.run import limits_of
 
-__all__ = ["Judges", "Request", "evaluate_into", "stored_evaluation", "write_page"]
+__all__ = ["OURS", "Judges", "Request", "evaluate_into", "images_policy", "stored_evaluation", "write_page"]
 
+OURS: Final = ("run.json", "evaluation")
+"""What marks a folder that an evaluation may write to."""
 DEFAULT_SAMPLE: Final = 10_000
 """Items: intervals of most figures are narrower than a point, and a processor embeds so many in minutes."""
 _CHAIN_LINES: Final = 40
@@ -140,13 +142,18 @@ def evaluate_into(
     return evaluation
 
 
+def images_policy(folders: Sequence[RunFolder]) -> ImagePolicy:
+    """Return how images are decoded: as in the run, if there is one."""
+    return load_recipe(str(folders[0].root / "recipe.yaml")).images if folders else ImagePolicy()
+
+
 @contextmanager
 def _opened(request: Request, out: Path, recipe: Recipe | None) -> Iterator[Tools]:
     """Hold the folder, and give the models, the ledger and the meter until the evaluation is over."""
-    policy = recipe.images if recipe else ImagePolicy()
+    policy = images_policy(request.folders)
     options = request.options
     with ExitStack() as open_until_done:
-        open_until_done.enter_context(RunFolder(out).locked(ours=("run.json", "evaluation")))
+        open_until_done.enter_context(RunFolder(out).locked(ours=OURS))
         make_folder(out / "evaluation")
         scorers = _scorers(request.judges.scorers, recipe)
         language_model = _built("scorers", request.judges.language_model, "perplexity", "--language-model")

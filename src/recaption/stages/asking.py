@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
@@ -44,14 +44,21 @@ class Draw:
 
 @dataclass(eq=False, slots=True)
 class Ask:
-    """One prompt about one picture, and the draws it got."""
+    """One prompt, about one picture or none, and the draws it got."""
 
     key: str
     """The record's, for messages."""
     prompt: str
-    picture: Picture
+    picture: Picture | None
     sampling: Sampling
+    schema: Mapping[str, JsonValue] | None = None
+    """JSON schema the text should follow."""
     draws: list[Draw] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the picture asked about; empty without one."""
+        return self.picture.digest if self.picture is not None else ""
 
     def again(self, wrong: Sequence[int], attempt: int, temperature: float) -> Ask:
         """Return the question that draws anew what came out wrong: other seeds, warmer, longer if it was cut."""
@@ -66,7 +73,7 @@ class Ask:
             max_tokens=self.sampling.max_tokens * 3 // 2 if cut else self.sampling.max_tokens,
             seed=seed_from(self.sampling.seed, "again", attempt),
         )
-        return Ask(self.key, self.prompt, self.picture, sampling)
+        return Ask(self.key, self.prompt, self.picture, sampling, self.schema)
 
     def take(self, wrong: Sequence[int], anew: Ask, attempt: int) -> None:
         """Put new draws in the places of wrong ones; a new failure does not replace a text."""
@@ -85,7 +92,7 @@ def answer(asks: Sequence[Ask], generator: Generator, context: Context) -> None:
 
     def call(positions: Sequence[int]) -> Iterable[Answer]:
         requests = [
-            GenerationRequest(key=a.key, prompt=a.prompt, image=a.picture, sampling=a.sampling)
+            GenerationRequest(key=a.key, prompt=a.prompt, image=a.picture, sampling=a.sampling, schema=a.schema)
             for a in (asks[i] for i in positions)
         ]
         for position, generations in generator.generate(requests, context.meter):
@@ -99,17 +106,18 @@ def answer(asks: Sequence[Ask], generator: Generator, context: Context) -> None:
 
 
 def _ledger_key(ask: Ask, generator: Generator, context: Context) -> str:
-    return digest_json(
-        [
-            "generate",
-            _VERSION,
-            generator.fingerprint,
-            ask.prompt,
-            ask.picture.digest,
-            context.images.fingerprint,
-            asdict(ask.sampling),
-        ]
-    )
+    # How images are decoded decides nothing where none is shown.
+    decoding = context.images.fingerprint if ask.picture is not None else ""
+    parts = [
+        "generate",
+        _VERSION,
+        generator.fingerprint,
+        ask.prompt,
+        ask.digest,
+        decoding,
+        asdict(ask.sampling),
+    ]
+    return digest_json(parts if ask.schema is None else [*parts, ask.schema])
 
 
 def _to_json(generation: Generation) -> JsonValue:

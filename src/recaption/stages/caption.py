@@ -199,7 +199,7 @@ class CaptionStage:
 
     def _look_for_blindness(self, questions: Sequence[_Question], context: Context) -> None:
         """Ask once per captioner and wording about pictures with nothing on them, as if they were ours."""
-        some = {q.ask.picture.digest: q for q in questions if q.aspect == self._aspects[0] and q.texts}
+        some = {q.ask.digest: q for q in questions if q.aspect == self._aspects[0] and q.texts}
         if len(some) < 2:
             return
         seen = list(some.values())[:2]

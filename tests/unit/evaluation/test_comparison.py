@@ -1,6 +1,7 @@
 """Columns against the baseline: pairs, intervals, wins, and what counts where a text or a value is missing."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -8,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recaption.evaluation.comparison import compared, effects_within, item_values, paired_values
-from recaption.evaluation.measures import About, Additive, Control, Listing, Value, Whole, mean_parts, ratio
+from recaption.evaluation.measures import (
+    About,
+    Additive,
+    Control,
+    Listing,
+    Result,
+    Value,
+    Whole,
+    mean_parts,
+    ratio,
+)
 from recaption.evaluation.subject import Item, Subject
 
 N = 40
@@ -26,7 +37,7 @@ def subject(
 
 
 def figure(
-    parts: dict[str, list[float | None]], *, better: str | None = "higher", pooled: bool = False
+    parts: Mapping[str, Sequence[float | None]], *, better: str | None = "higher", pooled: bool = False
 ) -> Additive:
     about = About(name="x", title="X", group="agreement", better=better)  # type: ignore[arg-type]
     n = len(next(iter(parts.values())))
@@ -60,7 +71,7 @@ def test_a_column_against_itself_differs_by_exactly_nothing():
 
 
 def test_only_items_with_both_values_are_compared_and_each_column_keeps_its_own():
-    old: list[float | None] = [1.0] * 10 + [0.0] * 10
+    old = [1.0] * 10 + [0.0] * 10
     new: list[float | None] = [None] * 10 + [0.5] * 10
     (row,) = compared([figure({"old": old, "new": new})], subject(20))
     assert row.values["old"].value == 0.5
@@ -130,7 +141,7 @@ def test_figures_of_columns_as_a_whole_have_a_difference_without_an_interval():
 
 
 def test_tables_and_controls_are_no_rows():
-    told = [
+    told: list[Result] = [
         Listing(name="a", title="", header=("x",)),
         Control(name="c", title="", value=0, expected="", holds=True),
     ]
@@ -143,8 +154,8 @@ def test_no_items_have_no_values():
 
 
 def test_a_subset_is_compared_by_itself():
-    old: list[float | None] = [0.0] * N
-    new: list[float | None] = [1.0] * (N // 2) + [-1.0] * (N // 2)
+    old = [0.0] * N
+    new = [1.0] * (N // 2) + [-1.0] * (N // 2)
     inside = np.arange(N) < N // 2
     assert effects_within(figure({"old": old, "new": new}), subject(), inside, 1)["new"].delta == 1.0
     assert effects_within(figure({"old": old, "new": new}), subject(), ~inside, 1)["new"].delta == -1.0

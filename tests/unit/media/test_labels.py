@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recaption.media.labels import coco_labels, coco_matcher, mentions_label
+from recaption.media.labels import coco_labels, coco_matcher, label_matcher, mentions_label
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_mentions_say_where() -> None:
     text = "Deux: a hot dog, then İ a DOG"
     found = [(m.label, text[m.start : m.end]) for m in coco_matcher().mentions(text)]
     assert found == [("hot dog", "hot dog"), ("dog", "DOG")]
+    assert coco_matcher().named("A dog, a puppy and a man") == ("dog", "dog", "person")
 
 
 def test_labels_outside_coco_match_their_plural() -> None:
@@ -73,3 +74,11 @@ def test_people_name_what_is_there(shared_data: Path) -> None:
         said = coco_matcher().labels_in(caption["caption"])
         hits, named = hits + len(said & there[caption["image_id"]]), named + len(said)
     assert hits / named > 0.95
+
+
+def test_a_matcher_of_any_classes_knows_cocos_words_for_cocos_and_plurals_for_others() -> None:
+    matcher = label_matcher(["person", "lighthouse", "train station"])
+    assert matcher.labels == ("person", "lighthouse", "train station")
+    text = "Two men and a dog between lighthouses and a train station"
+    assert matcher.labels_in(text) == {"person", "lighthouse", "train station"}
+    assert label_matcher(["@!", ""]).labels_in("@! any") == frozenset()

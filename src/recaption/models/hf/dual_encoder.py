@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from recaption.core.digests import digest_json
 from recaption.core.errors import ImageError, UserError
-from recaption.core.protocols import Images
+from recaption.core.protocols import EmbeddedText, EmbeddingSpace, Images
 from recaption.core.types import Caption, Record, Score
-from recaption.media.sentences import sentence_spans
+from recaption.media.sentences import stripped_sentences
 from recaption.models.hf.scoring_model import (
     DECIMALS,
     EMPTY,
@@ -32,9 +32,8 @@ from recaption.models.hf.scoring_model import (
 
 if TYPE_CHECKING:
     from recaption.models.hf.dual_encoder_engine import DualEncoder, Vector
-    from recaption.models.hf.scoring_texts import Tokens
 
-__all__ = ["DualEncoderScorer", "EmbeddedDualEncoder"]
+__all__ = ["CLIPSCORE_PREFIX", "CLIPSCORE_WEIGHT", "DualEncoderScorer", "EmbeddedDualEncoder"]
 
 Output: TypeAlias = Literal["cosine", "logit", "probability", "clipscore"]
 
@@ -95,6 +94,16 @@ class DualEncoderScorer:
         stated = [options.output, options.long_text, self._prefix]
         return digest_json(["dual_encoder", self.version, *self._model.identity, *stated])
 
+    @cached_property
+    def encoder(self) -> str:
+        """Model, revision and precision. Raises UserError if the model is not here."""
+        return f"{self._model.files.name}, {self._model.placement.dtype_name}"
+
+    @cached_property
+    def encoder_fingerprint(self) -> str:
+        """Digest of the model's files and its precision: all that decides an embedding beside image or text."""
+        return digest_json(["dual_encoder", self.version, *self._model.identity])
+
     def score(self, pairs: Sequence[tuple[Record, Caption]], images: Images) -> list[Score]:
         """Return one score per pair, in order.
 
@@ -105,66 +114,85 @@ class DualEncoderScorer:
             UserError: The model cannot be loaded, or cannot state what is asked of it.
             BackendError: The model fails.
         """
-        scores: dict[int, Score] = {}
-        keys: dict[int, str] = {}
-        records: dict[str, Record] = {}
-        for i, (record, caption) in enumerate(pairs):
-            if not caption.text.strip():
-                scores[i] = EMPTY
-                continue
-            try:
-                keys[i] = f"{images.fingerprint}:{images.digest(record)}"
-                records.setdefault(keys[i], record)
-            except ImageError as error:
-                scores[i] = without_image(error)
-        vectors, errors = self._embedded(records, images) if records else ({}, {})
-        scores |= {i: errors[key] for i, key in keys.items() if key in errors}
-        judged = {i: key for i, key in keys.items() if key in vectors}
-        if judged:
-            texts = self._encoded([pairs[i][1].text for i in judged])
-            scores |= {
-                i: self._stated(vectors[key], parts)
-                for (i, key), parts in zip(judged.items(), texts, strict=True)
-            }
-        return [scores[i] for i in range(len(pairs))]
+        spoken = [i for i, (_, caption) in enumerate(pairs) if caption.text.strip()]
+        seen = dict(zip(spoken, self.embed_images([pairs[i][0] for i in spoken], images), strict=True))
+        judged = {i: found for i, found in seen.items() if not isinstance(found, ImageError)}
+        texts = self._encoded([pairs[i][1].text for i in judged]) if judged else []
+        scores = {i: without_image(found) for i, found in seen.items() if isinstance(found, ImageError)}
+        scores |= {
+            i: self._stated(image, parts) for (i, image), parts in zip(judged.items(), texts, strict=True)
+        }
+        return [scores.get(i, EMPTY) for i in range(len(pairs))]
 
-    def _embedded(
-        self, records: Mapping[str, Record], images: Images
-    ) -> tuple[dict[str, Vector], dict[str, Score]]:
-        """Return the embedding of every image, or why there is none. What is remembered is not even decoded."""
-        vectors: dict[str, Vector] = {}
-        errors: dict[str, Score] = {}
+    def space(self) -> EmbeddingSpace:
+        """Return what a cosine means to this model. Raises UserError."""
+        engine = self._engine
+        return EmbeddingSpace(
+            scale=engine.scale,
+            bias=engine.bias,
+            has_sigmoid=self._model.files.model_type in _WITH_SIGMOID,
+            text_limit=engine.encoding.limit,
+        )
+
+    def embed_images(self, records: Sequence[Record], images: Images) -> list[Vector | ImageError]:
+        """Return the embedding of each record's image, in order, float32 of length 1, or why there is none.
+
+        Equal images are encoded once; what is remembered is not even decoded.
+
+        Raises:
+            UserError: The model cannot be loaded.
+            BackendError: The model fails.
+        """
+        keys = [_image_key(record, images) for record in records]
+        distinct = {
+            key: record for key, record in zip(keys, records, strict=True) if not isinstance(key, ImageError)
+        }
+        found: dict[str, Vector | ImageError] = {}
         arrays = []
-        for key, record in records.items():
+        for key, record in distinct.items():
             known = self._engine.known_image(key)
             if known is not None:
-                vectors[key] = known
+                found[key] = known
                 continue
             try:
                 arrays.append((key, images.pixels(record).array))
             except ImageError as error:
-                errors[key] = without_image(error)
-        return vectors | self._engine.images(arrays, self._options.batch_size), errors
+                found[key] = _told(error)
+        if arrays:
+            found |= self._engine.images(arrays, self._options.batch_size)
+        return [key if isinstance(key, ImageError) else found[key] for key in keys]
 
-    def _encoded(self, texts: Sequence[str]) -> list[list[tuple[Vector, Tokens]]]:
-        """Return the embedding of each text; of a long one, where so asked, those of its sentences."""
-        whole = [[self._prefix + text] for text in texts]
+    def embed_texts(self, texts: Sequence[str], prefix: str = "") -> list[EmbeddedText]:
+        """Return each text, with the prefix before it, as the model knows it, in order; equal ones are encoded once.
+
+        Raises:
+            UserError: The model cannot be loaded.
+            BackendError: The model fails.
+        """
+        whole = [prefix + text for text in texts]
+        known = self._engine.texts(whole, self._options.batch_size) if whole else {}
+        read = [known[text] for text in whole]
+        return [EmbeddedText(vector, tokens.count, tokens.unseen) for vector, tokens in read]
+
+    def _encoded(self, texts: Sequence[str]) -> list[list[EmbeddedText]]:
+        """Return each text as the model knows it; of a long one, where so asked, its sentences."""
+        parts = [[text] for text in texts]
         if self._options.long_text == "sentences":
-            tokens = self._engine.encoding.tokens([parts[0] for parts in whole])
-            for parts, text, told in zip(whole, texts, tokens, strict=True):
-                if told.unseen:
-                    parts[:] = [self._prefix + sentence for sentence in _sentences(text)]
-        known = self._engine.texts([part for parts in whole for part in parts], self._options.batch_size)
-        return [[known[part] for part in parts] for parts in whole]
+            tokens = self._engine.encoding.tokens([self._prefix + text for text in texts])
+            parts = [
+                _sentences(text) if told.unseen else [text] for text, told in zip(texts, tokens, strict=True)
+            ]
+        known = iter(self.embed_texts([part for some in parts for part in some], self._prefix))
+        return [[next(known) for _ in some] for some in parts]
 
-    def _stated(self, image: Vector, parts: Sequence[tuple[Vector, Tokens]]) -> Score:
-        cosine = sum(min(1.0, max(-1.0, float(image @ vector))) for vector, _ in parts) / len(parts)
+    def _stated(self, image: Vector, parts: Sequence[EmbeddedText]) -> Score:
+        cosine = sum(min(1.0, max(-1.0, float(image @ part.vector))) for part in parts) / len(parts)
         told = []
         if len(parts) > 1:
             told.append(f"mean of {len(parts)} sentences")
-        unseen = sum(tokens.unseen for _, tokens in parts)
+        unseen = sum(part.unseen for part in parts)
         if unseen:
-            told.append(f"{unseen} of {sum(tokens.count for _, tokens in parts)} tokens unseen")
+            told.append(f"{unseen} of {sum(part.tokens for part in parts)} tokens unseen")
         return Score(value=round(self._value(cosine), DECIMALS) + 0.0, reason="; ".join(told) or None)
 
     def _value(self, cosine: float) -> float:
@@ -201,6 +229,11 @@ class EmbeddedDualEncoder(DualEncoderScorer):
         """`embedded`, the digest of its files, what is stated and in which precision."""
         return f"embedded@{self._model.name(self._options.output).partition('@')[2]}"
 
+    @cached_property
+    def encoder(self) -> str:
+        """`embedded`, the digest of its files, and its precision."""
+        return f"embedded@{super().encoder.partition('@')[2]}"
+
     class Params(DualEncoderOptions):
         """How the shipped model is run."""
 
@@ -210,5 +243,16 @@ class EmbeddedDualEncoder(DualEncoderScorer):
 
 
 def _sentences(text: str) -> list[str]:
-    parts = [text[start:end].strip() for start, end in sentence_spans(text)]
-    return [part for part in parts if part] or [text]
+    return [text[start:end] for start, end in stripped_sentences(text)[0]] or [text]
+
+
+def _image_key(record: Record, images: Images) -> str | ImageError:
+    try:
+        return f"{images.fingerprint}:{images.digest(record)}"
+    except ImageError as error:
+        return _told(error)
+
+
+def _told(error: ImageError) -> ImageError:
+    """Return the error as a value: the one that was raised keeps the frames it came through alive."""
+    return ImageError(str(error), retryable=error.retryable)

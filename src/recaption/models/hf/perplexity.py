@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -20,9 +21,9 @@ from recaption.core.types import Caption, Record, Score
 from recaption.models.hf.scoring_model import DECIMALS, EMPTY, ScoringModel, ScoringParams, with_libraries
 
 if TYPE_CHECKING:
-    from recaption.models.hf.perplexity_engine import LanguageModel, Surprise
+    from recaption.models.hf.perplexity_engine import LanguageModel
 
-__all__ = ["PerplexityScorer"]
+__all__ = ["PerplexityScorer", "Surprise"]
 
 Output: TypeAlias = Literal["perplexity", "nll"]
 
@@ -32,6 +33,22 @@ _RANGES: Final[Mapping[Output, tuple[float | None, float | None]]] = {
 }
 _LARGEST_EXPONENT: Final = 700.0
 """e to this still is a number; what is higher is told as this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surprise:
+    """What a language model makes of a text."""
+
+    nll: float
+    """Negative natural log-likelihood, summed over the tokens that were scored."""
+    scored: int
+    """Every token that was read; without the first where the model has no start token to expect it from."""
+    tokens: int
+    """Tokens of the whole text."""
+    unseen: int
+    """How many of them were cut off."""
+    scored_bytes: int
+    """Bytes of UTF-8 that the tokens that were scored stand for."""
 
 
 class PerplexityScorer:
@@ -65,6 +82,25 @@ class PerplexityScorer:
         stated = [self._params.output, self._params.short]
         return digest_json(["perplexity", self.version, *self._model.identity, *stated])
 
+    @cached_property
+    def language_model(self) -> str:
+        """Model, revision and precision, whatever is stated of it. Raises UserError if the model is not here."""
+        return self._model.name("negative log-likelihood")
+
+    @cached_property
+    def surprise_fingerprint(self) -> str:
+        """Digest of all that decides what `surprise` gives; what is stated by `score` is no part of it."""
+        return digest_json(["surprise", self.version, *self._model.identity])
+
+    def surprise(self, texts: Sequence[str]) -> list[Surprise]:
+        """Return what the model makes of each text, in order; an empty text has nothing scored.
+
+        Raises:
+            UserError: The model cannot be loaded.
+            BackendError: The model fails.
+        """
+        return self._engine.surprise(texts, self._params.batch_size) if texts else []
+
     def score(self, pairs: Sequence[tuple[Record, Caption]], images: Images) -> list[Score]:
         """Return one score per pair, in order; an empty text has no value.
 
@@ -73,11 +109,7 @@ class PerplexityScorer:
             BackendError: The model fails.
         """
         texts = list(dict.fromkeys(c.text for _, c in pairs if c.text.strip()))
-        told = (
-            dict(zip(texts, self._engine.surprise(texts, self._params.batch_size), strict=True))
-            if texts
-            else {}
-        )
+        told = dict(zip(texts, self.surprise(texts), strict=True)) if texts else {}
         scores = {text: self._stated(surprise) for text, surprise in told.items()}
         return [scores.get(caption.text, EMPTY) for _, caption in pairs]
 

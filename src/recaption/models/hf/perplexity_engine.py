@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -12,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from recaption.core.errors import BackendError
 from recaption.models.hf.identity import ModelFiles
+from recaption.models.hf.perplexity import Surprise
 from recaption.models.hf.precision import Placement
 from recaption.models.hf.scoring_loading import halving, load_model, load_tokenizer, shared
 from recaption.models.hf.scoring_texts import encodable, text_limit
@@ -22,19 +22,6 @@ _MOST_TOKENS: Final = 1024
 """No caption is longer; what follows is not read."""
 _MOST_LOGITS: Final = 1 << 26
 """Numbers the model may give at once (rows x tokens x vocabulary), 256 MB in float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surprise:
-    """What a language model makes of a text."""
-
-    nll: float
-    """Negative natural log-likelihood, summed over the tokens that were scored."""
-    scored: int
-    tokens: int
-    """Tokens of the whole text."""
-    unseen: int
-    """How many of them were cut off."""
 
 
 def open_language_model(files: ModelFiles, placement: Placement, *, trust_remote_code: bool) -> LanguageModel:
@@ -61,9 +48,8 @@ class LanguageModel:
 
     def surprise(self, texts: Sequence[str], batch_size: int) -> list[Surprise]:
         """Return what the model makes of each text, in order."""
-        whole = self._tokenizer([encodable(t) for t in texts], add_special_tokens=False, verbose=False)[
-            "input_ids"
-        ]
+        fit = [encodable(text) for text in texts]
+        whole = self._tokenizer(fit, add_special_tokens=False, verbose=False)["input_ids"]
         start = [] if self._start is None else [self._start]
         rows = [(start + ids)[: self._limit] for ids in whole]
         totals = [0.0] * len(rows)
@@ -76,9 +62,29 @@ class LanguageModel:
             for i, total in zip(batch, halving([rows[i] for i in batch], self._totals), strict=True):
                 totals[i] = total
         return [
-            Surprise(total, max(0, len(row) - 1), len(ids), len(ids) + len(start) - len(row))
-            for total, row, ids in zip(totals, rows, whole, strict=True)
+            Surprise(
+                nll=total,
+                scored=max(0, len(row) - 1),
+                tokens=len(ids),
+                unseen=len(ids) + len(start) - len(row),
+                scored_bytes=self._scored_bytes(text, ids, 1 - len(start), len(row) - len(start)),
+            )
+            for total, row, ids, text in zip(totals, rows, whole, fit, strict=True)
         ]
+
+    def _scored_bytes(self, text: str, ids: list[int], first: int, end: int) -> int:
+        """Return how many bytes of UTF-8 the tokens from `first` to `end` stand for."""
+        if first == 0 and end == len(ids):
+            return len(text.encode("utf-8"))
+        if end <= first:
+            return 0
+        if not self._tokenizer.is_fast:
+            return len(self._tokenizer.decode(ids[first:end]).encode("utf-8"))
+        places = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)[
+            "offset_mapping"
+        ]
+        begin = places[first][0] if first else 0  # what stands before the first token is charged to it
+        return len(text[begin : places[end - 1][1]].encode("utf-8"))
 
     def _totals(self, batch: list[list[int]]) -> list[float]:
         width = max(len(row) for row in batch)

@@ -112,3 +112,42 @@ def test_less_is_better_and_what_is_stated_is_named(checkpoint: Callable[[str], 
     assert (judge.value_range, logarithm.value_range) == ((1, None), (0, None))
     assert judge.fingerprint != logarithm.fingerprint
     assert logarithm.name.endswith(", nll, float32")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_surprise_is_the_sum_behind_the_score(family: str, checkpoint: Callable[[str], Path]) -> None:
+    judge = scorer(checkpoint(family), output="nll")
+    told = judge.surprise(TEXTS)
+    scores = values(judge.score(asked(*TEXTS), BatchImages()))
+    assert [t.nll / t.scored for t in told] == pytest.approx(scores, abs=1e-6)
+    assert [t.scored_bytes for t in told] == [len(text.encode()) for text in TEXTS]
+    assert all(t.scored == t.tokens and t.unseen == 0 for t in told)
+    assert judge.surprise([]) == []
+
+
+def test_only_what_was_scored_counts_in_bytes(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    long = "é " + " ".join(SENTENCES * 4)
+    (cut,) = scorer(checkpoint("gpt2")).surprise([long])
+    assert (cut.scored, cut.unseen) == (31, cut.tokens - 31)
+    read = tokenizer(10_000, ends=False)
+    ids = read(long)["input_ids"][:31]
+    assert cut.scored_bytes == len(str(read.decode(ids)).encode())
+    assert cut.scored_bytes < len(long.encode())
+    folder = made("gpt2", tmp_path / "m")
+    bare = AutoTokenizer.from_pretrained(folder)
+    bare.bos_token = bare.eos_token = None
+    bare.save_pretrained(folder)
+    one, two = scorer(folder).surprise(["a", "two cats"])
+    assert (one.scored, one.scored_bytes) == (0, 0)
+    first = bare.decode(bare("two cats", add_special_tokens=False)["input_ids"][:1])
+    assert two.scored_bytes == len("two cats") - len(first)
+
+
+def test_what_is_stated_is_no_part_of_who_is_surprised(checkpoint: Callable[[str], Path]) -> None:
+    judge, logarithm = scorer(checkpoint("gpt2")), scorer(checkpoint("gpt2"), output="nll", short=3)
+    assert judge.surprise_fingerprint == logarithm.surprise_fingerprint
+    assert judge.surprise_fingerprint not in (
+        judge.fingerprint,
+        scorer(checkpoint("llama")).surprise_fingerprint,
+    )
+    assert judge.language_model.endswith(", negative log-likelihood, float32")

@@ -1,0 +1,274 @@
+"""How well texts fit their images, by the cosine of a dual encoder's embeddings, and what is derived from it.
+
+CLIPScore and RefCLIPScore are those of Hessel et al. 2021 (arXiv:2104.08718): 2.5 max(cosine, 0) with the prefix "A
+photo depicts", and its harmonic mean with the best cosine to a reference. Figures of two encoders, or of two
+precisions of one, are on different scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from recaption.evaluation.cosines import (
+    best_of_own,
+    clipscore,
+    deranged,
+    greatest_within,
+    least_within,
+    mean_within,
+    paired,
+    ref_clipscore,
+)
+from recaption.evaluation.extract.embeddings import (
+    MOST_SENTENCES,
+    Embeddings,
+    TextVectors,
+    embeddings,
+    reference_vectors,
+    sentence_vectors,
+    text_vectors,
+)
+from recaption.evaluation.measures import About, Additive, Control, Floats, Listing, Result, mean_parts
+from recaption.evaluation.metric import Need
+from recaption.evaluation.ranks import Integers, Vectors
+from recaption.evaluation.subject import Subject
+from recaption.evaluation.tools import Tools
+from recaption.models.hf.dual_encoder import CLIPSCORE_PREFIX, CLIPSCORE_WEIGHT
+
+__all__ = ["Agreement", "AgreementFacts"]
+
+_MOST_REASONS: Final = 20
+_LENGTH_NOTE: Final = (
+    "Sentences of a long text tell less each than a short text as true, so that their mean is not to be compared "
+    "between texts of different length; the best and the worst sentence and retrieval are, though more sentences "
+    f"spread further by their number alone. Of a text, {MOST_SENTENCES} sentences at most"
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AgreementFacts:
+    """What one encoder makes of texts and images."""
+
+    embeddings: Embeddings
+    sentences: Mapping[str, TextVectors]
+    """By column, of texts that have several; owners are places in the column's texts."""
+    prefixed: Mapping[str, TextVectors] | None = None
+    """By column, as CLIPScore wants them; None for encoders that it is not made for."""
+    references: TextVectors | None = None
+    """With the same prefix; None where there are none, or no CLIPScore."""
+
+
+class Agreement:
+    """Cosine, CLIPScore, RefCLIPScore, logit and probability, sentence by sentence, and how much was not read."""
+
+    name: ClassVar[str] = "agreement"
+    needs: ClassVar[frozenset[Need]] = frozenset({"images", "image_text"})
+
+    def extract(self, subject: Subject, tools: Tools) -> tuple[AgreementFacts, ...]:
+        """Return the embeddings of every encoder. Raises Unavailable, UserError, BackendError."""
+        return tuple(_facts(subject, label, tools) for label in tools.image_text)
+
+    def score(self, subject: Subject, facts: Any) -> list[Result]:
+        """Return the figures of every encoder, the first one's without a suffix."""
+        given: Sequence[AgreementFacts] = facts
+        results: list[Result] = []
+        for one in given:
+            results += _Figures(subject, one).all()
+        return results
+
+
+def _facts(subject: Subject, label: str, tools: Tools) -> AgreementFacts:
+    found = embeddings(subject, label, tools)
+    sentences = sentence_vectors(subject, label, tools)
+    if found.space.has_sigmoid:
+        return AgreementFacts(embeddings=found, sentences=sentences)
+    has_references = any(item.references for item in subject.items)
+    return AgreementFacts(
+        embeddings=found,
+        sentences=sentences,
+        prefixed=text_vectors(subject, label, tools, CLIPSCORE_PREFIX),
+        references=reference_vectors(subject, label, tools, CLIPSCORE_PREFIX) if has_references else None,
+    )
+
+
+class _Figures:
+    """Those of one encoder."""
+
+    def __init__(self, subject: Subject, facts: AgreementFacts) -> None:
+        self._subject = subject
+        self._facts = facts
+        self._found = facts.embeddings
+        self._cosines = {column: self._to_image(texts) for column, texts in self._found.texts.items()}
+
+    def all(self) -> list[Result]:
+        """Return every figure that this encoder can give."""
+        results: list[Result] = [
+            self._mean(
+                "cosine", "Cosine of text and image", self._cosines, (-1.0, 1.0), primary=True, note="no prefix"
+            )
+        ]
+        results += self._clipscores() if self._facts.prefixed is not None else self._sigmoid()
+        results += [*self._sentences(), *self._unread(), *self._shuffled()]
+        if self._found.images.missing and not self._found.suffix:
+            results.append(self._missing())
+        return results
+
+    def _clipscores(self) -> list[Result]:
+        prefixed, references = self._facts.prefixed or {}, self._facts.references
+        prefix = f'published figures are of CLIP ViT-B/32; prefix "{CLIPSCORE_PREFIX.strip()}"'
+        scores = {column: clipscore(self._to_image(texts)) for column, texts in prefixed.items()}
+        results: list[Result] = [
+            self._mean("clipscore", "CLIPScore", scores, (0.0, CLIPSCORE_WEIGHT), note=prefix, of=prefixed)
+        ]
+        if references is not None:
+            values = {
+                column: ref_clipscore(
+                    scores[column],
+                    best_of_own(texts.vectors, texts.owners, references.vectors, references.owners),
+                )
+                for column, texts in prefixed.items()
+            }
+            note = f"{prefix}, before references as well; of items that have an image and a reference"
+            ends = (0.0, 2 * CLIPSCORE_WEIGHT / (CLIPSCORE_WEIGHT + 1))
+            results.append(self._mean("refclipscore", "RefCLIPScore", values, ends, note=note, of=prefixed))
+        return results
+
+    def _sigmoid(self) -> list[Result]:
+        space = self._found.space
+        logits = {c: space.scale * values + (space.bias or 0.0) for c, values in self._cosines.items()}
+        chances = {c: np.exp(-np.logaddexp(0.0, -values)) for c, values in logits.items()}
+        note = "no prefix; of a model trained with a sigmoid, not to be held against CLIPScore"
+        return [
+            self._mean("logit", "Logit of a match", logits, (None, None), note=note),
+            self._mean("probability", "Probability of a match", chances, (0.0, 1.0), note=note),
+        ]
+
+    def _sentences(self) -> list[Result]:
+        if not any(len(some) for some in self._facts.sentences.values()):
+            return []
+        kinds = (
+            ("mean", "Mean cosine of a text's sentences", mean_within),
+            ("min", "Cosine of a text's worst sentence", least_within),
+            ("max", "Cosine of a text's best sentence", greatest_within),
+        )
+        by_column = {}
+        for column, texts in self._found.texts.items():
+            parts = self._facts.sentences[column]
+            by_column[column] = self._against(parts.vectors, texts.owners[parts.owners]), parts.owners
+        results: list[Result] = []
+        for kind, title, within in kinds:
+            values = {
+                c: within(cosines, owners, self._cosines[c]) for c, (cosines, owners) in by_column.items()
+            }
+            results.append(
+                self._mean(
+                    f"sentence_{kind}", title, values, (-1.0, 1.0), note=_LENGTH_NOTE, has_better=kind != "mean"
+                )
+            )
+        return results
+
+    def _unread(self) -> list[Result]:
+        items = len(self._subject)
+        tokens, cut = {}, {}
+        for column, texts in self._found.texts.items():
+            tokens[column] = np.zeros((items, 2))
+            np.add.at(tokens[column], texts.owners, np.stack([texts.unseen, texts.tokens], axis=1))
+            cut[column] = mean_parts((texts.unseen > 0).astype(np.float64), items, texts.owners.tolist())
+        note = "what lies beyond the encoder's limit decides none of its figures"
+        return [
+            self._additive("unread_tokens", "Tokens that the encoder does not read", tokens, note, pooled=True),
+            self._additive("cut_texts", "Texts that the encoder reads in part", cut, note),
+        ]
+
+    def _shuffled(self) -> list[Result]:
+        """Return the mean cosine of each column's texts with other items' images: lower, or none here means much."""
+        results: list[Result] = []
+        items = np.flatnonzero(self._found.images.known)
+        if len(items) < 2:
+            return results
+        others = np.arange(len(self._subject))
+        others[items] = deranged(items, self._subject.seed)
+        for column, texts in self._found.texts.items():
+            known = self._found.images.known[texts.owners]
+            if not known.any():
+                continue
+            matched = float(np.nanmean(self._cosines[column]))
+            apart = float(np.nanmean(self._against(texts.vectors, others[texts.owners])))
+            results.append(
+                Control(
+                    name=f"cosine_shuffled.{column}{self._found.suffix}",
+                    title=self._found.titled(f"Cosine of texts with other items' images, {column}"),
+                    value=apart,
+                    expected=f"below {matched:.4f}, the mean with their own",
+                    holds=apart < matched,
+                )
+            )
+        return results
+
+    def _missing(self) -> Listing:
+        missing = self._found.images.missing
+        rows = [(reason, f"{count:,}") for reason, count in list(missing.items())[:_MOST_REASONS]]
+        more = len(missing) - len(rows)
+        return Listing(
+            name="missing_images",
+            title="Images that could not be read",
+            header=("why", "images"),
+            rows=rows,
+            note=f"and {more:,} reasons more" if more > 0 else "",
+        )
+
+    def _mean(
+        self,
+        name: str,
+        title: str,
+        values: Mapping[str, Floats],
+        ends: tuple[float | None, float | None],
+        *,
+        note: str,
+        of: Mapping[str, TextVectors] | None = None,
+        primary: bool = False,
+        has_better: bool = True,
+    ) -> Additive:
+        """Return the mean over texts; `values` are NaN where there is none."""
+        texts = self._found.texts if of is None else of
+        return Additive(
+            about=About(
+                name=name + self._found.suffix,
+                title=self._found.titled(title),
+                group="agreement",
+                better="higher" if has_better else None,
+                value_range=ends,
+                primary=primary and not self._found.suffix,
+                plot=primary,
+                note=f"{self._found.note}; {note}",
+            ),
+            parts={c: mean_parts(values[c], len(self._subject), texts[c].owners.tolist()) for c in values},
+        )
+
+    def _additive(
+        self, name: str, title: str, parts: Mapping[str, Floats], note: str, *, pooled: bool = False
+    ) -> Additive:
+        """Return a share of which neither direction is better in itself."""
+        about = About(
+            name=name + self._found.suffix,
+            title=self._found.titled(title),
+            group="agreement",
+            value_range=(0.0, 1.0),
+            unit="share",
+            note=f"{self._found.note}; {note}",
+        )
+        return Additive(about=about, parts=parts, pooled=pooled)
+
+    def _to_image(self, texts: TextVectors) -> Floats:
+        return self._against(texts.vectors, texts.owners)
+
+    def _against(self, vectors: Vectors, items: Integers) -> Floats:
+        """Return the cosine of each vector with the image of an item, NaN where that could not be read."""
+        cosines = np.full(len(items), np.nan)
+        known = np.flatnonzero(self._found.images.known[items])
+        cosines[known] = paired(vectors, known, self._found.images.vectors, items[known])
+        return cosines

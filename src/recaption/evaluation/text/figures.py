@@ -1,0 +1,79 @@
+"""Figures made of numbers of texts: means over texts, ratios of sums, and tables of the worst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recaption.evaluation.measures import About, Additive, Floats, Value, Whole, mean_parts, ratio
+
+__all__ = ["Owners", "mean_over_texts", "nothing", "percentile", "ratio_of_sums", "shortened", "sums_by_item"]
+
+Owners = NDArray[np.int64]
+"""The item of each text."""
+
+_SHOWN: Final = 160
+"""Characters of a text that a table shows."""
+
+
+def mean_over_texts(
+    about: About, values: Mapping[str, Floats], owners: Mapping[str, Owners], n: int
+) -> Additive:
+    """Return the mean over texts of one value each, NaN where a text has none.
+
+    Args:
+        values: By column, one a text.
+        n: Number of items.
+    """
+    return Additive(about=about, parts={c: mean_parts(v, n, owners[c].tolist()) for c, v in values.items()})
+
+
+def ratio_of_sums(
+    about: About,
+    sums: Mapping[str, tuple[Floats, Floats]],
+    owners: Mapping[str, Owners],
+    n: int,
+    formula: Callable[[Floats], Floats] = ratio,
+) -> Additive:
+    """Return the sum of one value over the sum of another, over all texts.
+
+    Args:
+        sums: By column, two values a text.
+        n: Number of items.
+    """
+    parts = {column: sums_by_item(owners[column], n, *both) for column, both in sums.items()}
+    return Additive(about=about, parts=parts, formula=formula)
+
+
+def sums_by_item(owners: Owners, n: int, *values: Floats) -> Floats:
+    """Return what the texts of each of n items add up to, shape (n, values)."""
+    return np.stack([np.bincount(owners, weights=v, minlength=n).astype(np.float64) for v in values], axis=1)
+
+
+def percentile(about: About, values: Mapping[str, Floats], share: float) -> Whole:
+    """Return a percentile over the texts of each column, in [0, 100]; those without a value (NaN) do not count."""
+    found = {}
+    for column, all_values in values.items():
+        known = all_values[~np.isnan(all_values)]
+        found[column] = (
+            Value(value=float(np.percentile(known, share)), n=len(known))
+            if len(known)
+            else Value(value=None, n=0, reason="no text has a value")
+        )
+    return Whole(about=about, values=found)
+
+
+def nothing(about: About, columns: Sequence[str], reason: str) -> Whole:
+    """Return a figure without a value, and why."""
+    return Whole(about=about, values=dict.fromkeys(columns, Value(value=None, n=0, reason=reason)))
+
+
+def shortened(text: str, most: int = _SHOWN) -> str:
+    """Return a text on one line, fit for a table: cut where it is long, unreadable characters replaced."""
+    # Cut before the blanks are folded, so that a text of megabytes costs nothing.
+    line = " ".join(text[: most * 4].split())
+    clean = "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return clean if len(clean) <= most else clean[: most - 1].rstrip() + "…"
