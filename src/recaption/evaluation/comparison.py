@@ -17,7 +17,7 @@ from recaption.core.digests import digest_bytes
 from recaption.evaluation.measures import Additive, Floats, Result, Value, Whole
 from recaption.evaluation.result import Effect, Row
 from recaption.evaluation.subject import Subject
-from recaption.statistics.bootstrap import percentile_interval, resampled_sums
+from recaption.statistics.bootstrap import FEWEST_RESAMPLES, percentile_interval, resampled_sums
 from recaption.statistics.intervals import sign_test
 
 __all__ = ["compared", "effects_within", "item_values", "paired_values"]
@@ -28,12 +28,16 @@ _NO_DIFFERENCE: Final = 1e-12
 """Differences of two sums that should be equal come out as small as this."""
 
 
-def compared(results: Iterable[Result], subject: Subject) -> list[Row]:
-    """Return one row for every figure, in order."""
+def compared(results: Iterable[Result], subject: Subject, *, resamples: int | None = None) -> list[Row]:
+    """Return one row for every figure, in order.
+
+    Args:
+        resamples: Of the bootstrap; None for as many as a headline needs.
+    """
     figures = [r for r in results if isinstance(r, Additive | Whole)]
     store = _Store(len(subject))
     plans = [_plan(f, subject, store) if isinstance(f, Additive) else None for f in figures]
-    sums = store.resampled(subject.seed)
+    sums = store.resampled(subject.seed, resamples)
     return [
         _whole_row(figure, subject.columns)
         if isinstance(figure, Whole)
@@ -55,13 +59,17 @@ def paired_values(figure: Additive, column: str, subject: Subject) -> tuple[NDAr
     return both, before[both], after[both]
 
 
-def effects_within(figure: Additive, subject: Subject, inside: Mask, seed: int) -> dict[str, Effect]:
-    """Return a figure's effects over some of the items only."""
+def effects_within(
+    figures: Sequence[Additive], subject: Subject, inside: Mask, seed: int
+) -> list[Mapping[str, Effect]]:
+    """Return every figure's effects over some of the items only, with intervals from fewer resamples."""
     chosen = np.flatnonzero(inside)
     part = replace(subject, items=tuple(subject.items[i] for i in chosen), seed=seed)
-    cut = replace(figure, parts={column: parts[chosen] for column, parts in figure.parts.items()})
-    rows = compared([cut], part)
-    return dict(rows[0].effects)
+    cut = [
+        replace(figure, parts={column: parts[chosen] for column, parts in figure.parts.items()})
+        for figure in figures
+    ]
+    return [row.effects for row in compared(cut, part, resamples=FEWEST_RESAMPLES)]
 
 
 class _Store:
@@ -76,9 +84,9 @@ class _Store:
         """Return where the columns of (items, k) stand, adding those that are new."""
         return [self._place(np.ascontiguousarray(parts[:, i])) for i in range(parts.shape[1])]
 
-    def resampled(self, seed: int) -> Floats:
+    def resampled(self, seed: int, resamples: int | None) -> Floats:
         stacked = np.stack(self._vectors, axis=1) if self._vectors else np.zeros((self._n, 0))
-        return resampled_sums(stacked, seed=seed)
+        return resampled_sums(stacked, seed=seed, resamples=resamples)
 
     def total(self, places: Sequence[int]) -> Floats:
         return np.array([self._vectors[i].sum() for i in places])

@@ -42,9 +42,8 @@ def slices(figures: Sequence[Additive], subject: Subject) -> list[Slice]:
         for by, value, inside in _subsets(subject, column):
             if inside.sum() < _FEWEST_ITEMS:
                 continue
-            for figure in chosen:
-                seed = seed_from(subject.seed, by, value)
-                effect = effects_within(figure, subject, inside, seed).get(column)
+            effects = effects_within(chosen, subject, inside, seed_from(subject.seed, by, value))
+            for figure, effect in zip(chosen, (of.get(column) for of in effects), strict=True):
                 if effect is not None and effect.delta is not None and effect.n >= _FEWEST_ITEMS:
                     found.append(
                         Slice(by=by, value=value, measure=figure.about.name, column=column, effect=effect)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recaption.statistics.intervals import CONFIDENCE, Interval
 
-__all__ = ["percentile_interval", "resampled_sums", "resamples_for"]
+__all__ = ["FEWEST_RESAMPLES", "percentile_interval", "resampled_sums", "resamples_for"]
 
 Floats = NDArray[np.float64]
 

@@ -157,8 +157,8 @@ def test_a_subset_is_compared_by_itself():
     old = [0.0] * N
     new = [1.0] * (N // 2) + [-1.0] * (N // 2)
     inside = np.arange(N) < N // 2
-    assert effects_within(figure({"old": old, "new": new}), subject(), inside, 1)["new"].delta == 1.0
-    assert effects_within(figure({"old": old, "new": new}), subject(), ~inside, 1)["new"].delta == -1.0
+    assert effects_within([figure({"old": old, "new": new})], subject(), inside, 1)[0]["new"].delta == 1.0
+    assert effects_within([figure({"old": old, "new": new})], subject(), ~inside, 1)[0]["new"].delta == -1.0
 
 
 def test_values_of_items_and_of_pairs():
