@@ -18,7 +18,7 @@ def number(value: float | None, about: About) -> str:
     """Return a value as people read it: shares in percent, others with three to four digits; a dash for none."""
     if value is None:
         return "–"
-    return f"{100 * value:.1f} %" if about.unit == "share" else _digits(value)
+    return f"{100 * value:.1f} %" if about.unit == "share" else _digits(value, about)
 
 
 def change(delta: float | None, about: About) -> str:
@@ -27,7 +27,7 @@ def change(delta: float | None, about: About) -> str:
         return "–"
     if about.unit == "share":
         return f"{_signed(100 * delta, f'{abs(100 * delta):.1f}')} points"
-    return _signed(delta, _digits(abs(delta)))
+    return _signed(delta, _digits(abs(delta), about))
 
 
 def interval(effect: Effect, about: About) -> str:
@@ -55,9 +55,11 @@ def judgement(effect: Effect, about: About) -> str:
     return "better" if (effect.delta > 0) == (about.better == "higher") else "worse"
 
 
-def _digits(value: float) -> str:
+def _digits(value: float, about: About) -> str:
     size = abs(value)
     places = next((places for least, places in _PLACES if size >= least), 3)
+    if about.unit in ("words", "tokens"):
+        places = min(places, 1)
     return f"{value:,.{places}f}".replace("-", _MINUS)
 
 

@@ -43,14 +43,14 @@ from recaption.evaluation.metric import Metric
 from recaption.evaluation.options import Options
 from recaption.evaluation.report.page import render
 from recaption.evaluation.report.serialise import read_json, write_json
-from recaption.evaluation.report.thumbnails import read_thumbnails, with_thumbnails
+from recaption.evaluation.report.thumbnails import FOLDER, read_thumbnails, with_thumbnails
 from recaption.evaluation.result import Evaluation, Example
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.tools import Tools
 from recaption.media.images import BatchImages
 from recaption.recipes.backends import backend
 from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
-from recaption.runs.explain import explain_lines
+from recaption.runs.explain import lineage_lines
 from recaption.runs.run import limits_of
 
 __all__ = ["OURS", "Judges", "Request", "evaluate_into", "images_policy", "stored_evaluation", "write_page"]
@@ -133,9 +133,7 @@ def evaluate_into(
             watch=watch,
         )
         records = {item.key: item.record for item in subject.items}
-        pictures = with_thumbnails(
-            found.evaluation.examples, records, tools.make_images, out / "evaluation" / "thumbnails"
-        )
+        pictures = with_thumbnails(found.evaluation.examples, records, tools.make_images, out / FOLDER)
     evaluation = replace(found.evaluation, examples=[_chained(e, records[e.key]) for e in pictures])
     write_atomic(out / "evaluation" / "items.parquet", _items_table(found, subject))
     write_json(evaluation, out / "report.json")
@@ -262,7 +260,7 @@ def _about(request: Request, subject: Subject, tools: Tools) -> dict[str, JsonVa
 def _chained(example: Example, record: Record | None) -> Example:
     if record is None:
         return example
-    return replace(example, chain=list(islice(explain_lines(record), _CHAIN_LINES)))
+    return replace(example, chain=list(islice(lineage_lines(record), _CHAIN_LINES)))
 
 
 def _items_table(found: Evaluated, subject: Subject) -> bytes:
@@ -300,6 +298,6 @@ def stored_evaluation(out: Path) -> Evaluation | None:
 def write_page(evaluation: Evaluation, out: Path) -> Path:
     """Write `report.html` and return where it is."""
     target = out / "report.html"
-    thumbnails = read_thumbnails(evaluation.examples, out / "evaluation" / "thumbnails")
+    thumbnails = read_thumbnails(evaluation.examples, out / FOLDER)
     write_atomic(target, render(evaluation, thumbnails).encode("utf-8"))
     return target

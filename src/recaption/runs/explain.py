@@ -17,7 +17,7 @@ from recaption.datasets.run_folder import RunFolder
 from recaption.datasets.schema import from_row, rejected_from_row
 from recaption.datasets.stored import read_text, stored_text
 
-__all__ = ["explain_lines", "find"]
+__all__ = ["explain_lines", "find", "lineage_lines"]
 
 MAX_LINES = 30
 """Of one list: evidence, scores, flags."""
@@ -199,6 +199,20 @@ def explain_lines(item: Record | Rejected) -> Iterator[str]:
         yield from (f"    {line}" for line in _caption(caption, chosen=caption.id == item.chosen))
     if len(item.captions) > len(shown):
         yield f"    … and {len(item.captions) - len(shown)} more"
+
+
+def lineage_lines(record: Record) -> Iterator[str]:
+    """Yield the chosen caption, what it was made from back to the source, and then the evidence, as bounded lines."""
+    known = {caption.id: caption for caption in record.captions}
+    waiting = [record.best] if record.best is not None else list(record.originals)
+    told: set[str] = set()
+    while waiting:
+        caption = waiting.pop(0)
+        if caption.id not in told:
+            told.add(caption.id)
+            yield from _caption(caption, chosen=caption.id == record.chosen)
+            waiting += [known[parent] for parent in caption.provenance.parents if parent in known]
+    yield from _listed([_evidence(e) for e in record.evidence])
 
 
 def _listed(lines: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from recaption.datasets import schema
 from recaption.datasets.readers.source_text import safe_key
 from recaption.datasets.run_folder import RunFolder
 from recaption.runs import explain
-from recaption.runs.explain import explain_lines, find
+from recaption.runs.explain import explain_lines, find, lineage_lines
 
 
 def source(text):
@@ -228,3 +228,24 @@ def test_the_chosen_caption_is_told_however_many_there_are():
 def test_a_reject_is_bounded():
     lines = told(rejected("k", reason="r" * 10_000, raw="\x00" * 10_000))
     assert max(map(len, lines)) < 10_000
+
+
+def test_the_lineage_starts_with_the_chosen_caption_and_goes_back_to_the_source():
+    first = source("old")
+    drawn = [
+        Caption(text=t, origin="model", provenance=Provenance(stage="caption")) for t in ("one", "two", "three")
+    ]
+    fitted = Caption(text="tw", origin="model", provenance=Provenance(stage="fit", parents=(drawn[1].id,)))
+    dog = Evidence(kind="object", label="dog", source="coco")
+    record = Record(key="a", captions=(first, *drawn, fitted), evidence=(dog,), chosen=fitted.id)
+    told = [line.strip() for line in lineage_lines(record)]
+    assert [line for line in told if line.startswith("'")] == ["'tw'", "'two'"]
+    assert told[-1].startswith("object 'dog'")
+    nothing_chosen = Record(key="a", captions=(first, *drawn))
+    assert [line.strip() for line in lineage_lines(nothing_chosen) if "'" in line][0] == "'old'"
+
+
+def test_a_parent_that_is_gone_ends_the_lineage():
+    one = Caption(text="a", origin="model", provenance=Provenance(stage="fit", parents=("gone",)))
+    record = Record(key="a", captions=(one,), chosen=one.id)
+    assert len(list(lineage_lines(record))) == 2
