@@ -268,9 +268,11 @@ def asked(spec: dict[str, Any], old: str | None, new: list[str] | None) -> dict[
 def _columns(old: str | None, new: list[str] | None, *, is_run: bool) -> list[Column]:
     from recaption.evaluation.loading import Column
 
-    named = [("original", "original")] if old is None else [_named(old)]
-    named += [_named(text) for text in new] if new else [("new", "chosen")] if is_run else []
-    return [Column(name, where) for name, where in named]
+    baseline = Column("original", "original", optional=True) if old is None else Column(*_named(old))
+    if new:
+        return [baseline, *(Column(*_named(text)) for text in new)]
+    # What Recaption exported has its chosen captions in it; any other table has none, and is described.
+    return [baseline, Column("new", "chosen", optional=not is_run)]
 
 
 def _named(text: str) -> tuple[str, str]:

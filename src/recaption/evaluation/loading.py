@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from recaption.core.digests import seed_from
@@ -21,6 +21,8 @@ __all__ = ["Column", "Loaded", "load"]
 
 _CHOSEN: Final = "chosen"
 _ORIGINAL: Final = "original"
+_EXPORTED: Final = {"caption": _CHOSEN, "original_caption": _ORIGINAL}
+"""Columns of our own exports, which are read as what they are."""
 _MOST_TEXTS: Final = 64
 """Of one item in one column; more are left out."""
 
@@ -39,6 +41,8 @@ class Column:
     where: str
     source: int = 0
     """Which of several datasets."""
+    optional: bool = False
+    """Left out where no item has a text in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,15 @@ def load(
     items = [
         _item(key, [records[key] for records in drawn], columns, references, by, found, sources) for key in keys
     ]
-    wanted = {c.where for c in columns} | ({references} if references else set()) | set(by)
+    wanted = {c.where for c in columns if not c.optional} | ({references} if references else set()) | set(by)
     _require(wanted - found.names, drawn[0].values())
-    for i, column in enumerate(columns):
+    items, kept = _without_empty(items, columns)
+    if not kept:
+        raise UserError(f"no record has a text in {' or '.join(repr(c.where) for c in columns)}")
+    for i, column in enumerate(kept):
         counts[f"without a text: {column.name}"] = sum(not item.texts[i] for item in items)
     subject = Subject(
-        columns=tuple(column.name for column in columns),
+        columns=tuple(column.name for column in kept),
         items=tuple(items),
         label_source=", ".join(sorted(sources)) or None,
         seed=seed,
@@ -104,6 +111,24 @@ class _Found:
     """Which places were seen to hold something."""
 
     names: set[str] = field(default_factory=set)
+
+
+def _without_empty(items: list[Item], columns: Sequence[Column]) -> tuple[list[Item], list[Column]]:
+    """Leave out the optional columns that no item has a text in."""
+    places = [
+        i for i, column in enumerate(columns) if not column.optional or any(item.texts[i] for item in items)
+    ]
+    if len(places) == len(columns):
+        return items, list(columns)
+    cut = [
+        replace(
+            item,
+            texts=tuple(item.texts[i] for i in places),
+            candidates=tuple(item.candidates[i] for i in places) if item.candidates else (),
+        )
+        for item in items
+    ]
+    return cut, [columns[i] for i in places]
 
 
 def _drawn(
@@ -172,6 +197,10 @@ def _item(
 
 
 def _texts(record: Record, where: str, found: _Found) -> Texts:
+    if where in _EXPORTED and where not in record.metadata:
+        texts = _texts(record, _EXPORTED[where], found)
+        found.names.update({where} if texts else ())
+        return texts
     kind, _, name = where.partition(":")
     if where == _ORIGINAL:
         texts = tuple(caption.text for caption in record.originals)
@@ -187,7 +216,7 @@ def _texts(record: Record, where: str, found: _Found) -> Texts:
         texts = _strings(record.metadata.get(where))
         if where in record.metadata:
             found.names.add(where)
-    if texts or where in (_ORIGINAL, _CHOSEN):
+    if texts:
         found.names.add(where)
     return tuple(text for text in texts if text.strip())[:_MOST_TEXTS]
 

@@ -120,3 +120,27 @@ def test_nothing_to_evaluate_is_said():
         load([Given([record("a")]), Given([record("b")])], OLD_NEW)
     with pytest.raises(UserError, match="same name"):
         load([Given([record("a")])], [Column("x", "original"), Column("x", "chosen")])
+
+
+def test_columns_of_our_own_exports_are_what_they_say():
+    columns = [Column("was", "original_caption"), Column("is", "caption")]
+    assert load([Given([record("a")])], columns).subject.items[0].texts == (("old a",), ("new a",))
+    foreign = replace(record("a"), metadata={"caption": "theirs"})
+    assert load([Given([foreign])], columns).subject.items[0].texts[1] == ("theirs",)
+
+
+def test_an_optional_column_without_any_text_is_left_out():
+    columns = [Column("old", "original"), Column("new", "chosen", optional=True)]
+    bare = load([Given([record("a", chosen=None)])], columns).subject
+    assert (bare.columns, bare.items[0].texts) == (("old",), (("old a",),))
+    assert load([Given([record("a")])], columns).subject.columns == ("old", "new")
+
+
+def test_a_column_that_must_be_there_and_is_empty_is_an_error():
+    with pytest.raises(UserError, match="no record has 'chosen'"):
+        load([Given([record("a", chosen=None)])], OLD_NEW)
+
+
+def test_no_text_at_all_is_an_error():
+    with pytest.raises(UserError, match="no record has a text"):
+        load([Given([Record(key="a")])], [Column("old", "original", optional=True)])
