@@ -158,8 +158,12 @@ def compare(
     fail_if: FailIf = None,
     set_: Options = None,
     all_: All = False,
+    max_requests: MaxRequests = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Hold the captions of several runs against those of the first, over the records they have in common."""
+    from recaption.datasets.meter import Budget
     from recaption.evaluation.loading import Column
     from recaption.runs.evaluating import Request
 
@@ -182,6 +186,7 @@ def compare(
             metrics=metric or (),
             judges=_judges(scorer, language_model, judge),
             options=_options(set_, seed),
+            budget=Budget(requests=max_requests, tokens=max_tokens, cost=max_cost),
         ),
         out,
         gates,
@@ -195,7 +200,7 @@ def report(
     fail_if: FailIf = None,
     all_: All = False,
 ) -> None:
-    """Make report.html of what `eval` found; where nothing was yet, or the captions have changed, evaluate first."""
+    """Make report.html of what `eval` found; where nothing was found yet, evaluate first."""
     from recaption import console
     from recaption.console.evaluation import show_evaluation
     from recaption.runs.evaluating import stored_evaluation, write_page

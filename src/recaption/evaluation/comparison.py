@@ -24,6 +24,8 @@ __all__ = ["compared", "effects_within", "item_values", "paired_values"]
 
 Mask = NDArray[np.bool_]
 
+_FEWEST: Final = 20
+"""Items below which a percentile interval is far too narrow: of ten, one in eleven null effects would seem clear."""
 _NO_DIFFERENCE: Final = 1e-12
 """Differences of two sums that should be equal come out as small as this."""
 
@@ -138,7 +140,8 @@ def _row(figure: Additive, plan: _Plan | None, store: _Store, sums: Floats, subj
     values, effects = {}, {}
     for column, places in plan.alone.items():
         value = _number(figure.formula(store.total(places)))
-        interval = percentile_interval(figure.formula(sums[:, places])) if value is not None else None
+        enough = value is not None and plan.counts[column] >= _FEWEST
+        interval = percentile_interval(figure.formula(sums[:, places])) if enough else None
         values[column] = Value(
             value=value,
             n=plan.counts[column],
@@ -165,12 +168,14 @@ def _effect(
     if old is None or new is None:
         return Effect(delta=None, n=n)
     drawn = figure.formula(sums[:, after]) - figure.formula(sums[:, before])
-    interval = percentile_interval(drawn)
+    interval = percentile_interval(drawn) if n >= _FEWEST else None
     _, first, second = paired_values(figure, column, subject)
     change = second - first if figure.about.better != "lower" else first - second
     wins, losses = int((change > _NO_DIFFERENCE).sum()), int((change < -_NO_DIFFERENCE).sum())
     return Effect(
         delta=new - old,
+        before=old,
+        after=new,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         n=n,
@@ -184,7 +189,12 @@ def _effect(
 def _whole_row(figure: Whole, columns: Sequence[str]) -> Row:
     first = figure.values.get(columns[0])
     effects = {
-        column: Effect(delta=value.value - first.value, n=min(value.n, first.n))
+        column: Effect(
+            delta=value.value - first.value,
+            before=first.value,
+            after=value.value,
+            n=min(value.n, first.n),
+        )
         for column, value in figure.values.items()
         if column != columns[0] and first is not None and first.value is not None and value.value is not None
     }

@@ -23,8 +23,9 @@ __all__ = ["Evaluated", "Measured", "Progress", "evaluate", "measure"]
 
 OLD_AGAINST_OLD_ITEMS: Final = 200
 """Items of the control that holds the baseline against itself."""
-_COSTLY: Final[frozenset[Need]] = frozenset({"judge"})
-"""What the control does not ask: a judge's replies are controlled by the metric that asks for them."""
+_OUTSIDE: Final = frozenset({"languagetool"})
+"""Metrics that start a program of their own; the control does without them, and without judges, whose replies are
+controlled by the metric that asks for them."""
 
 _LACKS: Final[Mapping[Need, str]] = {
     "images": "none of the items has an image",
@@ -143,8 +144,11 @@ def old_against_old(subject: Subject, tools: Tools, metrics: Sequence[Metric]) -
         items=tuple(_doubled(item) for item in items),
         seed=seed_from(subject.seed, "old against old"),
     )
-    fresh = replace(tools, _made={})
-    rows = compared(measure(twice, fresh, [m for m in metrics if not m.needs & _COSTLY]).results, twice)
+    # Nothing is written for it: what is frozen is of the whole, not of the items of a control.
+    options = tools.options.model_copy(update={"freeze_document_frequencies": None})
+    fresh = replace(tools, options=options, _made={})
+    asked = [metric for metric in metrics if "judge" not in metric.needs and metric.name not in _OUTSIDE]
+    rows = compared(measure(twice, fresh, asked).results, twice)
     deltas = [e.delta for row in rows for e in row.effects.values() if e.delta is not None]
     largest = max((abs(delta) for delta in deltas), default=0.0)
     return Control(

@@ -75,7 +75,11 @@ def broken(gates: Sequence[Gate], evaluation: Evaluation) -> list[str]:
         if gate.measure not in rows:
             why = "".join(f" Not run: {s.metric} ({s.reason})." for s in evaluation.skipped)
             raise UserError(f"--fail-if: no measure {gate.measure!r}.{did_you_mean(gate.measure, rows)}{why}")
-        for column in evaluation.columns[1:]:
+        if len(evaluation.columns) == 1 and gate.part not in ("value", "baseline"):
+            raise UserError(
+                f"--fail-if {gate.text!r}: one column has no differences; speak of its figure: value({gate.measure})"
+            )
+        for column in evaluation.columns[1:] or evaluation.columns:
             value = _value(gate, rows[gate.measure], evaluation.columns[0], column)
             if value is None:
                 found.append(f"{gate.text}: {column} has no such figure")

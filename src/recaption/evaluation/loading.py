@@ -51,6 +51,8 @@ class Loaded:
 
     subject: Subject
     counts: Mapping[str, int]
+    records: Mapping[str, Mapping[str, Record]]
+    """By column and key: the record that a text is from, which differs where several datasets are compared."""
 
 
 def load(
@@ -76,15 +78,20 @@ def load(
     """
     if len({column.name for column in columns}) < len(columns):
         raise UserError(f"two columns have the same name: {', '.join(c.name for c in columns)}")
+    own = next((c for c in columns if references is not None and c.where == references), None)
+    if own is not None:
+        raise UserError(
+            f"the references are the texts of {own.name} themselves ({references}): it would be held against itself. "
+            "Name another baseline with --old, or other references."
+        )
     counts: Counter[str] = Counter()
-    drawn = [_drawn(reader, sample, seed, counts, watch) for reader in readers]
-    keys = [key for key in drawn[0] if all(key in other for other in drawn[1:])]
+    shared = _shared_keys(readers, counts) if len(readers) > 1 else None
+    drawn = [_drawn(reader, shared, sample, seed, counts, watch) for reader in readers]
+    keys = list(drawn[0])
     if not keys:
         raise UserError(
             "nothing to evaluate: " + ("no record was read" if len(drawn) == 1 else "the datasets share no key")
         )
-    if len(drawn) > 1:
-        counts["not in all datasets"] = len(set().union(*drawn)) - len(keys)
     sources: Counter[str] = Counter()
     found = _Found()
     items = [
@@ -97,13 +104,16 @@ def load(
         raise UserError(f"no record has a text in {' or '.join(repr(c.where) for c in columns)}")
     for i, column in enumerate(kept):
         counts[f"without a text: {column.name}"] = sum(not item.texts[i] for item in items)
+    if sources:  # somebody looked at the images of this dataset; what nobody found is not there
+        items = [item if item.labels is not None else replace(item, labels=frozenset()) for item in items]
     subject = Subject(
         columns=tuple(column.name for column in kept),
         items=tuple(items),
         label_source=", ".join(sorted(sources)) or None,
         seed=seed,
     )
-    return Loaded(subject, {name: n for name, n in counts.items() if n})
+    records = {column.name: drawn[column.source] for column in kept}
+    return Loaded(subject, {name: n for name, n in counts.items() if n}, records)
 
 
 @dataclass(slots=True)
@@ -131,14 +141,30 @@ def _without_empty(items: list[Item], columns: Sequence[Column]) -> tuple[list[I
     return cut, [columns[i] for i in places]
 
 
+def _shared_keys(readers: Sequence[Reader], counts: Counter[str]) -> set[str]:
+    """Return the keys that all datasets have: a sample is drawn of those, not of each by itself."""
+    every = [{item.key for item in reader.records() if isinstance(item, Record)} for reader in readers]
+    shared = set.intersection(*every)
+    counts["not in all datasets"] = len(set.union(*every)) - len(shared)
+    return shared
+
+
 def _drawn(
-    reader: Reader, sample: int | None, seed: int, counts: Counter[str], watch: Callable[[int], None]
+    reader: Reader,
+    shared: set[str] | None,
+    sample: int | None,
+    seed: int,
+    counts: Counter[str],
+    watch: Callable[[int], None],
 ) -> dict[str, Record]:
     """Return the records by key, in the order of the data; of a sample those with the smallest seeded numbers."""
     heap: list[tuple[int, int]] = []
     kept: dict[int, Record] = {}
     position = -1
-    for position, item in enumerate(_records(reader, counts, watch)):
+    for item in _records(reader, counts, watch):
+        if shared is not None and item.key not in shared:
+            continue
+        position += 1
         if sample is not None:
             entry = (-seed_from(seed, item.key), position)
             if len(heap) < sample:

@@ -129,8 +129,12 @@ class Control:
 Result: TypeAlias = Additive | Whole | Listing | Control
 
 
-def mean_parts(values: Sequence[float | None] | Floats, n: int, owners: Sequence[int] | None = None) -> Floats:
-    """Return the parts of a mean over texts, shape (n, 2): the sum of an item's values, and how many it has.
+def mean_parts(
+    values: Sequence[float | None] | Floats, n: int, owners: Sequence[int] | NDArray[np.int64] | None = None
+) -> Floats:
+    """Return the parts of a mean over items, shape (n, 2): the mean of an item's values, and 1 if it has any.
+
+    However many texts an item has, it weighs the same: two columns are compared item by item.
 
     Args:
         values: One a text; None or NaN counts for nothing.
@@ -140,7 +144,6 @@ def mean_parts(values: Sequence[float | None] | Floats, n: int, owners: Sequence
     given = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     places = np.arange(n) if owners is None else np.asarray(owners, dtype=np.int64)
     known = ~np.isnan(given)
-    parts = np.zeros((n, 2))
-    np.add.at(parts[:, 0], places[known], given[known])
-    np.add.at(parts[:, 1], places[known], 1.0)
-    return parts
+    counts = np.bincount(places[known], minlength=n)
+    totals = np.bincount(places[known], weights=given[known], minlength=n)
+    return np.stack([totals / np.maximum(counts, 1), counts > 0], axis=1).astype(np.float64)

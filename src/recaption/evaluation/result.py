@@ -16,6 +16,9 @@ class Effect:
     """A column against the baseline, paired by item: only items where both have a value."""
 
     delta: float | None
+    before: float | None = None
+    after: float | None = None
+    """The two figures over the shared items alone, whose difference `delta` is."""
     low: float | None = None
     high: float | None = None
     """Ends of the 95 % paired-bootstrap interval of `delta`."""
@@ -48,7 +51,7 @@ class Slice:
     """The effect on one measure within one subset."""
 
     by: str
-    """`length ratio`, or the name of a subset column."""
+    """`length against the baseline`, or the name of a subset column."""
     value: str
     measure: str
     column: str

@@ -30,7 +30,7 @@ _RATIOS: Final = (
 _MOST_VALUES: Final = 12
 """Of a subset column, the most frequent."""
 _MOST_MEASURES: Final = 4
-_FEWEST_ITEMS: Final = 10
+_FEWEST_ITEMS: Final = 20
 """A smaller subset says nothing."""
 
 

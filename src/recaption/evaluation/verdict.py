@@ -49,10 +49,9 @@ def _sentence(row: Row, baseline: str, column: str) -> str:
         return f"{column}: {about.title} could not be compared."
     said = judgement(effect, about)
     word = f"{said} than {baseline}" if said in ("better", "worse") else f"{_UNSURE[said]} {baseline}"
-    before, after = row.values[baseline].value, row.values[column].value
     sure = f", 95 % interval {interval(effect, about)}" if interval(effect, about) else ""
     return (
-        f"{column}: {word}. {about.title} goes from {number(before, about)} to {number(after, about)} "
+        f"{column}: {word}. {about.title} goes from {number(effect.before, about)} to {number(effect.after, about)} "
         f"({change(effect.delta, about)}{sure}; {effect.n:,} items, {effect.wins:,} gain, {effect.ties:,} tie, "
         f"{effect.losses:,} lose)."
     )

@@ -10,6 +10,7 @@ from recaption.evaluation.result import Effect
 __all__ = ["change", "interval", "judgement", "number", "span"]
 
 _MINUS: Final = "−"
+_HUGE: Final = 1e9
 _PLACES: Final = ((1000, 0), (100, 1), (10, 2), (0.001, 3), (0.0001, 4))
 """From which size on a number is written with how many decimals: what is smaller is as good as nothing."""
 
@@ -57,6 +58,8 @@ def judgement(effect: Effect, about: About) -> str:
 
 def _digits(value: float, about: About) -> str:
     size = abs(value)
+    if size >= _HUGE:
+        return f"{value:.1e}".replace("-", _MINUS)
     places = next((places for least, places in _PLACES if size >= least), 3)
     if about.unit in ("words", "tokens"):
         places = min(places, 1)

@@ -38,7 +38,7 @@ from recaption.datasets.stored import stored_text
 from recaption.evaluation.background import captions_digest, run_background, selecting_models
 from recaption.evaluation.comparison import item_values
 from recaption.evaluation.engine import Evaluated, Progress, evaluate
-from recaption.evaluation.loading import Column, load
+from recaption.evaluation.loading import Column, Loaded, load
 from recaption.evaluation.metric import Metric
 from recaption.evaluation.options import Options
 from recaption.evaluation.report.page import render
@@ -68,7 +68,7 @@ class Judges:
     """Models as the command line names them."""
 
     scorers: Sequence[str] = ()
-    """Image-text encoders; the first gives the figures without a label. None: those of the run's recipe."""
+    """Image-text encoders; the first gives the figures without a label. Empty: those of the run's recipe."""
     language_model: str | None = None
     judge: str | None = None
 
@@ -127,14 +127,16 @@ def evaluate_into(
             tools,
             metrics,
             counts=_counts(loaded.counts, request.folders),
-            limits=_limits(request, subject, tools),
-            run=run_background(request.folders[0], _records(subject)) if request.folders else {},
+            limits=_limits(loaded, tools),
+            run=_background(request, loaded),
             about=_about(request, subject, tools),
             watch=watch,
         )
         records = {item.key: item.record for item in subject.items}
+        found = replace(found, evaluation=_with_caveat(found.evaluation, loaded, tools))
         pictures = with_thumbnails(found.evaluation.examples, records, tools.make_images, out / FOLDER)
-    evaluation = replace(found.evaluation, examples=[_chained(e, records[e.key]) for e in pictures])
+    written = loaded.records[subject.columns[-1]]
+    evaluation = replace(found.evaluation, examples=[_chained(e, written.get(e.key)) for e in pictures])
     write_atomic(out / "evaluation" / "items.parquet", _items_table(found, subject))
     write_json(evaluation, out / "report.json")
     return evaluation
@@ -216,14 +218,41 @@ def _counts(counts: Mapping[str, int], folders: Sequence[RunFolder]) -> dict[str
     return {**counts, **{name: n for name, n in lost.items() if n}}
 
 
-def _limits(request: Request, subject: Subject, tools: Tools) -> list[str]:
+def _choosers(loaded: Loaded, tools: Tools) -> list[str]:
+    """Return the labels of the encoders by which captions of some column were chosen."""
+    selecting = frozenset[str]().union(*(selecting_models(list(r.values())) for r in loaded.records.values()))
+    return [label for label, scorer in tools.image_text.items() if scorer.name.partition(",")[0] in selecting]
+
+
+def _with_caveat(evaluation: Evaluation, loaded: Loaded, tools: Tools) -> Evaluation:
+    """Say in the verdict itself where it is by the scorer that chose the captions."""
+    row = next((row for row in evaluation.rows if row.about.name == evaluation.headline), None)
+    if row is None or row.about.group not in ("retrieval", "agreement"):
+        return evaluation
+    if next(iter(tools.image_text), None) not in _choosers(loaded, tools):
+        return evaluation
+    caveat = "By the scorer that chose these captions, so it favours them; ask another one with --scorer."
+    return replace(evaluation, verdict=f"{evaluation.verdict} {caveat}")
+
+
+def _background(request: Request, loaded: Loaded) -> dict[str, JsonValue]:
+    """Return what the run says of itself; of several runs each, under its column's name."""
+    if len(request.folders) == 1:
+        return run_background(request.folders[0], list(loaded.records[loaded.subject.columns[-1]].values()))
+    return {
+        f"{column}: {name}": value
+        for column, folder in zip(loaded.subject.columns, request.folders, strict=False)
+        for name, value in run_background(folder, list(loaded.records[column].values())).items()
+    }
+
+
+def _limits(loaded: Loaded, tools: Tools) -> list[str]:
     """Return what the figures do not show and can be known before they are there."""
-    selecting = selecting_models(_records(subject))
+    subject = loaded.subject
     found = [
-        f"The captions were chosen by the very scorer that {label} is here ({scorer.name}): its figures favour them. "
-        "Name another one with --scorer."
-        for label, scorer in tools.image_text.items()
-        if scorer.name.partition(",")[0] in selecting
+        f"Captions were chosen by the very scorer that {label} is here ({tools.image_text[label].name}): its figures "
+        "favour them. Name another one with --scorer."
+        for label in _choosers(loaded, tools)
     ]
     if any(scorer.name.startswith("embedded@") for scorer in tools.image_text.values()):
         found.append(
@@ -275,15 +304,11 @@ def _items_table(found: Evaluated, subject: Subject) -> bytes:
     return file.getvalue()
 
 
-def _records(subject: Subject) -> list[Record]:
-    return [item.record for item in subject.items if item.record is not None]
-
-
 def stored_evaluation(out: Path) -> Evaluation | None:
-    """Return what was found before; None where nothing was, or the run's captions have changed since.
+    """Return what was found before; None where nothing was.
 
     Raises:
-        UserError: The file is damaged.
+        UserError: The file is damaged, or the run's captions have changed since.
     """
     path = out / "report.json"
     if not path.is_file():
@@ -291,7 +316,9 @@ def stored_evaluation(out: Path) -> Evaluation | None:
     found = read_json(path)
     folder = RunFolder(out)
     if (out / "run.json").is_file() and found.about.get("captions") != [captions_digest(folder)]:
-        return None
+        raise UserError(
+            f"the captions in {out} have changed since they were evaluated; evaluate them again: recaption eval {out}"
+        )
     return found
 
 

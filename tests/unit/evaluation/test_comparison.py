@@ -75,7 +75,7 @@ def test_only_items_with_both_values_are_compared_and_each_column_keeps_its_own(
     new: list[float | None] = [None] * 10 + [0.5] * 10
     (row,) = compared([figure({"old": old, "new": new})], subject(20))
     assert row.values["old"].value == 0.5
-    assert row.values["new"] == Value(value=0.5, n=10, low=0.5, high=0.5)
+    assert row.values["new"] == Value(value=0.5, n=10)
     assert row.effects["new"].delta == 0.5  # of the ten items that have both, not 0.0
     assert row.effects["new"].n == 10
 
@@ -209,3 +209,32 @@ def test_the_interval_of_a_paired_difference_covers_the_truth(shift: float):
         assert effect.high is not None
         covered += effect.low <= shift <= effect.high
     assert 0.91 <= covered / 300 <= 0.985
+
+
+def test_an_item_weighs_the_same_however_many_texts_it_has():
+    """The same value in both columns on every item, 5 old texts or 1: nothing has changed."""
+    rng = np.random.default_rng(2)
+    values = rng.random(200)
+    owners = [i for i in range(200) for _ in range(1 + 4 * (values[i] > 0.5))]
+    old = mean_parts([float(values[i]) for i in owners], 200, owners)
+    about = About(name="x", title="", group="agreement", better="higher")
+    one = Additive(about=about, parts={"old": old, "new": mean_parts(list(values), 200)})
+    effect = compared([one], subject(200))[0].effects["new"]
+    assert effect.delta == pytest.approx(0.0, abs=1e-12)
+    assert effect.ties == 200
+
+
+def test_a_handful_of_items_has_no_interval_and_so_no_verdict():
+    for n, clear in ((19, False), (20, True)):
+        (row,) = compared([figure({"old": [0.0] * n, "new": [1.0] * n})], subject(n))
+        assert row.effects["new"].delta == 1.0
+        assert row.effects["new"].is_clear is clear
+        assert (row.values["new"].low is not None) is clear
+
+
+def test_a_difference_says_what_it_is_the_difference_of():
+    old: list[float | None] = [1.0] * 30 + [0.2] * 30
+    new: list[float | None] = [None] * 30 + [0.1] * 30
+    effect = compared([figure({"old": old, "new": new})], subject(60))[0].effects["new"]
+    assert (effect.before, effect.after) == (pytest.approx(0.2), pytest.approx(0.1))
+    assert effect.delta == pytest.approx(-0.1)

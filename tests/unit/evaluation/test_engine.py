@@ -1,7 +1,8 @@
 """One evaluation: which metrics run, what becomes of what they say, and the verdict in words."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from recaption.datasets.meter import SqliteMeter
 from recaption.evaluation.engine import Progress, evaluate
 from recaption.evaluation.measures import About, Additive, Control, Listing, Result, mean_parts
 from recaption.evaluation.metric import Need, Unavailable
+from recaption.evaluation.metrics.overlap import Overlap
 from recaption.evaluation.subject import Item, Subject
 from recaption.evaluation.tools import Tools
 from recaption.media.images import BatchImages
@@ -172,3 +174,13 @@ def test_the_headline_is_the_figure_of_highest_standing_and_bad_news_is_said_as_
     told = evaluate(subject(), tools, [Letters(), Judged()], counts={}).evaluation
     assert told.headline == "judged"
     assert told.verdict.startswith("new: worse than old.")
+
+
+def test_the_control_writes_nothing(tools: Tools, tmp_path):
+    frozen = tmp_path / "frequencies.json"
+    kit = replace(tools, options=tools.options.model_copy(update={"freeze_document_frequencies": frozen}))
+    items = tuple(
+        replace(i, references=(f"a ball {k}", "a red ball")) for k, i in enumerate(subject(300).items)
+    )
+    evaluate(replace(subject(), items=items), kit, [Overlap()], counts={})
+    assert json.loads(frozen.read_text())["images"] == 300

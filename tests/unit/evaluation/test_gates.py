@@ -1,5 +1,7 @@
 """Gates for continuous integration: what they mean, and what they refuse."""
 
+from dataclasses import replace
+
 import pytest
 
 from recaption.core.errors import UserError
@@ -57,3 +59,11 @@ def test_what_is_no_condition_is_refused_with_the_form(text: str):
 def test_a_measure_that_is_not_there_is_an_error_that_suggests_one_and_says_what_did_not_run():
     with pytest.raises(UserError, match=r"recall_at_1\.t2i.*arena \(no judge\)"):
         broken([parse_gate("recall_at_1.ti2 < 0")], evaluation())
+
+
+def test_a_column_alone_has_figures_to_fail_by_but_no_differences():
+    one = replace(evaluation(), columns=("old",))
+    assert broken([parse_gate("value(recall_at_1.t2i) < 0.5")], one)
+    assert not broken([parse_gate("value(recall_at_1.t2i) < 0.3")], one)
+    with pytest.raises(UserError, match="one column has no differences"):
+        broken([parse_gate("recall_at_1.t2i < 0.5")], one)

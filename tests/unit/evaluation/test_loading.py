@@ -65,7 +65,7 @@ def test_references_labels_and_subsets():
     first, second = loaded.subject.items
     assert first.references == ("r1", "r2")
     assert first.labels == frozenset({"dog"})
-    assert second.labels is None  # nobody looked, which is not the same as nothing found
+    assert second.labels == frozenset()  # somebody looked at this dataset, and found nothing here
     assert loaded.subject.label_source == "coco"
     assert (first.slices, second.slices) == ({"split": "3"}, {})
 
@@ -144,3 +144,18 @@ def test_a_column_that_must_be_there_and_is_empty_is_an_error():
 def test_no_text_at_all_is_an_error():
     with pytest.raises(UserError, match="no record has a text"):
         load([Given([Record(key="a")])], [Column("old", "original", optional=True)])
+
+
+def test_a_sample_of_several_datasets_is_of_the_keys_they_share():
+    few = [record(str(i)) for i in range(50)]
+    many = [record(str(i)) for i in range(1000)]
+    columns = (Column("one", "chosen", 0), Column("two", "chosen", 1))
+    loaded = load([Given(few), Given(many)], columns, sample=30)
+    assert len(loaded.subject) == 30
+    assert loaded.counts["not in all datasets"] == 950
+    assert set(loaded.records) == {"one", "two"}
+
+
+def test_references_that_are_a_column_themselves_are_refused():
+    with pytest.raises(UserError, match="held against itself"):
+        load([Given([record("a")])], OLD_NEW, references="original")

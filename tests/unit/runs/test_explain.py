@@ -242,7 +242,7 @@ def test_the_lineage_starts_with_the_chosen_caption_and_goes_back_to_the_source(
     assert [line for line in told if line.startswith("'")] == ["'tw'", "'two'"]
     assert told[-1].startswith("object 'dog'")
     nothing_chosen = Record(key="a", captions=(first, *drawn))
-    assert [line.strip() for line in lineage_lines(nothing_chosen) if "'" in line][0] == "'old'"
+    assert next(line.strip() for line in lineage_lines(nothing_chosen) if "'" in line) == "'old'"
 
 
 def test_a_parent_that_is_gone_ends_the_lineage():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recaption.evaluation.extract.embeddings import Embeddings, ImageVectors, TextVectors, embeddings
 from recaption.evaluation.ranks import Integers, Ranks, rank_own
@@ -31,7 +32,7 @@ class Pool:
     owners: Integers
     """Shape (q,): the item of each."""
     asked: Integers
-    """Shape (a,): the items that have both an image and a text."""
+    """Shape (a,): the items that have an image and a text in every column."""
     to_image: Ranks
     """Of each text's own image among the images, (q,)."""
     to_text: Ranks
@@ -44,6 +45,8 @@ class Pools:
 
     embeddings: Embeddings
     columns: Mapping[str, Pool]
+    one_each: bool = False
+    """An image looks for the first text of its item among the first texts of others."""
 
     @property
     def size(self) -> int:
@@ -55,7 +58,12 @@ class Pools:
         """What decides a figure made of these: for the footer of a table."""
         known = int(self.embeddings.images.known.sum())
         sampled = f", a seeded sample of {known:,}" if known > self.size else ""
-        return f"{self.embeddings.note}; among {self.size:,} images{sampled}"
+        asked = len(next(iter(self.columns.values())).asked)
+        each = ", image to text the first text of each" if self.one_each else ""
+        return (
+            f"{self.embeddings.note}; among {self.size:,} images{sampled}; asked are the {asked:,} items with a text "
+            f"in every column{each}"
+        )
 
 
 def pools(subject: Subject, label: str, tools: Tools) -> Pools:
@@ -67,18 +75,37 @@ def pools(subject: Subject, label: str, tools: Tools) -> Pools:
 
     def make() -> Pools:
         found = embeddings(subject, label, tools)
+        shared = found.images.known.copy()
+        for texts in found.texts.values():
+            shared &= np.bincount(texts.owners, minlength=len(shared)) > 0
+        counts = {np.bincount(t.owners, minlength=len(shared))[shared].tobytes() for t in found.texts.values()}
         columns = {
-            column: pool(found.images, texts, seed=subject.seed) for column, texts in found.texts.items()
+            column: pool(found.images, texts, shared, seed=subject.seed, one_each=len(counts) > 1)
+            for column, texts in found.texts.items()
         }
-        return Pools(embeddings=found, columns=columns)
+        return Pools(embeddings=found, columns=columns, one_each=len(counts) > 1)
 
     return tools.once(("pools", label), make)
 
 
-def pool(images: ImageVectors, texts: TextVectors, *, seed: int, most: int = MOST_IMAGES) -> Pool:
+def pool(
+    images: ImageVectors,
+    texts: TextVectors,
+    shared: NDArray[np.bool_] | None = None,
+    *,
+    seed: int,
+    most: int = MOST_IMAGES,
+    one_each: bool = False,
+) -> Pool:
     """Return where texts find their own image, and images their own texts.
 
+    Fewer texts to search are easier to find in, and several texts of one image are easier to find; so that no column
+    gains by what others lack, only items with a text in all of them are asked, and where their numbers of texts
+    differ, an image looks for its first text among the first texts.
+
     Args:
+        shared: Items, shape (items,), that have a text in every column; None for all that have one here.
+        one_each: Search the first text of each item only, image to text.
         seed: Decides the sample where there are more images than `most`; the same for texts of any column.
     """
     known = np.flatnonzero(images.known)
@@ -86,15 +113,17 @@ def pool(images: ImageVectors, texts: TextVectors, *, seed: int, most: int = MOS
         known = np.sort(np.random.default_rng(seed).choice(known, most, replace=False))
     inside = np.zeros(len(images.known), dtype=np.bool_)
     inside[known] = True
-    places = np.flatnonzero(inside[texts.owners])
+    wanted = inside if shared is None else inside & shared
+    places = np.flatnonzero(wanted[texts.owners])
     owners = texts.owners[places]
-    asked = np.unique(owners)
+    asked, first = np.unique(owners, return_index=True)
     written, seen = texts.vectors[places], images.vectors
+    searched = first if one_each else np.arange(len(owners))
     return Pool(
         images=known,
         texts=places,
         owners=owners,
         asked=asked,
         to_image=rank_own(written, owners, seen[known], known),
-        to_text=rank_own(seen[asked], asked, written, owners),
+        to_text=rank_own(seen[asked], asked, written[searched], owners[searched]),
     )

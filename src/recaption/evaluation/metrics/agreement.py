@@ -43,9 +43,9 @@ __all__ = ["Agreement", "AgreementFacts"]
 
 _MOST_REASONS: Final = 20
 _LENGTH_NOTE: Final = (
-    "Sentences of a long text tell less each than a short text as true, so that their mean is not to be compared "
-    "between texts of different length; the best and the worst sentence and retrieval are, though more sentences "
-    f"spread further by their number alone. Of a text, {MOST_SENTENCES} sentences at most"
+    "Sentences of a long text tell less each than a short text as true, and the more there are, the further the best "
+    "and the worst lie apart; so no direction is better between texts of different length, and retrieval is the fair "
+    f"comparison. Of a text, {MOST_SENTENCES} sentences at most"
 )
 
 
@@ -165,9 +165,7 @@ class _Figures:
                 c: within(cosines, owners, self._cosines[c]) for c, (cosines, owners) in by_column.items()
             }
             results.append(
-                self._mean(
-                    f"sentence_{kind}", title, values, (-1.0, 1.0), note=_LENGTH_NOTE, has_better=kind != "mean"
-                )
+                self._mean(f"sentence_{kind}", title, values, (-1.0, 1.0), note=_LENGTH_NOTE, has_better=False)
             )
         return results
 

@@ -95,11 +95,13 @@ class CaptionPope:
 def _answered(asked: list[Poll | None], named: tuple[tuple[tuple[str, ...], ...], ...], split: Split) -> Floats:
     rows = []
     for poll, texts in zip(asked, named, strict=True):
-        right = wrong = 0
+        right = wrong = 0.0
         present, absent = (poll.present, poll.absent[split]) if poll is not None else ((), ())
         for text in texts:
             right += sum(label in text for label in present)
             wrong += sum(label in text for label in absent)
-        n = len(texts)
-        rows.append((right, wrong, n * len(absent) - wrong, n * len(present) - right))
+        n = max(1, len(texts))  # the mean over an item's texts, so that every item weighs the same
+        asked_of = len(texts) / n
+        right, wrong = right / n, wrong / n
+        rows.append((right, wrong, asked_of * len(absent) - wrong, asked_of * len(present) - right))
     return np.array(rows, dtype=np.float64).reshape(-1, 4)

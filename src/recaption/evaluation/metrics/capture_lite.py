@@ -83,7 +83,6 @@ class CaptureLite:
                 better="higher",
                 value_range=(0.0, 1.0),
                 unit="share",
-                primary=name == "score",
                 note=_NOTE,
             )
             parts = {c: mean_parts(v[:, place], len(subject), facts.owners[c]) for c, v in facts.values.items()}

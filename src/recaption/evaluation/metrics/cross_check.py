@@ -111,10 +111,9 @@ class CrossCheck:
             name="cross_check",
             title="Suspicion of sentences, by the judge",
             group="judges",
-            better="lower",
             value_range=(0.0, 1.0),
             note=f"judge {facts.judge}, mean over sentences; 0: all other texts of the image support it, 1: none; "
-            "what others leave unsaid is suspicious too, be it true",
+            "what others leave unsaid is suspicious too, be it true, so that a longer text is not worse for it",
         )
         parts = {column: _parts(checked, len(subject)) for column, checked in facts.checked.items()}
         tallies = {

@@ -75,7 +75,7 @@ def _distinct(n: int, facts: DiversityFacts, seed: int) -> Whole:
     totals = {c: int(np.maximum(texts.lengths - (n - 1), 0).sum()) for c, texts in facts.texts.items()}
     size = common_size(totals.values(), facts.budget, _LEAST_GRAMS)
     what = "words" if n == 1 else f"runs of {n} words"
-    values = {}
+    values, spread = {}, 0.0
     for column, texts in facts.texts.items():
         items = len(np.unique(texts.owners[texts.lengths >= n]))
         if totals[column] < _LEAST_GRAMS:
@@ -83,11 +83,8 @@ def _distinct(n: int, facts: DiversityFacts, seed: int) -> Whole:
             values[column] = Value(value=None, n=items, reason=reason)
             continue
         shares = distinct_draws(texts, n, size, seed=seed)
-        low, high = float(shares.min()), float(shares.max())
-        mean = min(
-            max(float(shares.mean()), low), high
-        )  # where all draws are the same, rounding makes no other
-        values[column] = Value(value=mean, n=items, low=low, high=high)
+        values[column] = Value(value=float(shares.mean()), n=items)
+        spread = max(spread, float(shares.max() - shares.min()))
     return Whole(
         about=About(
             name=f"distinct_{n}",
@@ -95,8 +92,8 @@ def _distinct(n: int, facts: DiversityFacts, seed: int) -> Whole:
             group="sameness",
             better="higher",
             value_range=(0.0, 1.0),
-            note=f"different ones among {size:,} {what} of each column, drawn as whole texts; mean, lowest and "
-            f"highest of {_DRAWS} draws",
+            note=f"different ones among {size:,} {what} of each column, drawn as whole texts; mean of {_DRAWS} "
+            f"draws, which differ by {spread:.4f} at most",
         ),
         values=values,
     )

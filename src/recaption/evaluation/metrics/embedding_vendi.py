@@ -31,7 +31,7 @@ class SpreadFacts:
 
 
 class EmbeddingVendi:
-    """Effective number of different captions as a share of their number (Friedman & Dieng 2022), by embeddings."""
+    """Effective number of different captions as a share of their number (Friedman & Dieng 2023), by embeddings."""
 
     name: ClassVar[str] = "embedding_vendi"
     needs: ClassVar[frozenset[Need]] = frozenset({"image_text"})
@@ -49,7 +49,8 @@ class EmbeddingVendi:
 
 
 def _figure(subject: Subject, facts: SpreadFacts) -> Whole:
-    drawn = {column: _one_an_item(texts, subject.seed) for column, texts in facts.texts.items()}
+    order = np.random.default_rng(subject.seed).permutation(len(subject))
+    drawn = {column: _one_an_item(texts, order) for column, texts in facts.texts.items()}
     size = min([_SAMPLE, *(len(places) for places in drawn.values() if len(places) > 1)])
     values = {}
     for column, places in drawn.items():
@@ -72,7 +73,7 @@ def _figure(subject: Subject, facts: SpreadFacts) -> Whole:
     return Whole(about=about, values=values)
 
 
-def _one_an_item(texts: TextVectors, seed: int) -> Integers:
-    """Return the first text of each item, the items in a seeded order."""
-    _, first = np.unique(texts.owners, return_index=True)
-    return np.random.default_rng(seed).permutation(first)
+def _one_an_item(texts: TextVectors, order: Integers) -> Integers:
+    """Return the first text of each item, by the items' place in an order that all columns share."""
+    owners, first = np.unique(texts.owners, return_index=True)
+    return first[np.argsort(order[owners], kind="stable")]

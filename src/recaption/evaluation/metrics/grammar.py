@@ -86,7 +86,6 @@ class Grammar:
             name="grammar_clean",
             title="Texts without a grammar slip",
             group="fluency",
-            better="higher",
             unit="share",
             value_range=(0, 1),
             note="a longer text has more room for slips",

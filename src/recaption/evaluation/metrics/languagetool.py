@@ -104,7 +104,6 @@ class LanguageToolMetric:
             name="languagetool_clean",
             title="Texts in which LanguageTool finds nothing",
             group="fluency",
-            better="higher",
             unit="share",
             value_range=(0, 1),
             note="a longer text has more room for findings",

@@ -120,7 +120,7 @@ class NgramPerplexity:
                 facts.owners,
                 n,
             ),
-            *_percentiles(per_word),
+            *_percentiles(per_word, facts.owners),
             ratio_of_sums(
                 About(
                     name="ngram.bits_per_character",
@@ -236,7 +236,7 @@ def _note(facts: NgramFacts) -> str:
     )
 
 
-def _percentiles(per_word: Mapping[str, Floats]) -> Iterator[Result]:
+def _percentiles(per_word: Mapping[str, Floats], owners: Mapping[str, Owners]) -> Iterator[Result]:
     for name, title, share in (("median", "median text", 50), ("p95", "95 % of texts below", 95)):
         about = About(
             name=f"ngram.bits_per_word.{name}",
@@ -245,7 +245,7 @@ def _percentiles(per_word: Mapping[str, Floats]) -> Iterator[Result]:
             value_range=(0, None),
             unit="bits",
         )
-        yield percentile(about, per_word, share)
+        yield percentile(about, per_word, owners, share)
 
 
 def _worst(subject: Subject, per_word: Mapping[str, Floats]) -> Listing:

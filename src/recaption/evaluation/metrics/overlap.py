@@ -14,12 +14,13 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from recaption.evaluation.measures import About, Additive, Floats, Result, Value, Whole
+from recaption.evaluation.measures import About, Additive, Floats, Result, Value, Whole, mean_parts
 from recaption.evaluation.metric import Need
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.text.bleu import PARTS, bleu, block_parts
 from recaption.evaluation.text.cider import Frequencies, block_cider, cider_d, frequencies
-from recaption.evaluation.text.corpus import Corpus, Ints, corpora
+from recaption.evaluation.text.corpus import Corpus, corpora
+from recaption.evaluation.text.figures import sums_by_item
 from recaption.evaluation.text.frequency_file import (
     SPLITTERS,
     Splitting,
@@ -98,9 +99,9 @@ class Overlap:
         counts, consensus, order = {}, {}, {}
         for column, texts in facts.texts.items():
             parts, values = _against_references(texts, facts.references, known, n)
-            counts[column] = _item_means(parts, texts.owners, n)
-            consensus[column] = _mean_of_items(values, texts.owners, n)
-            order[column] = _mean_of_items(rouge_l_scores(texts, facts.references), texts.owners, n)
+            counts[column] = sums_by_item(texts.owners, n, *parts.T)
+            consensus[column] = mean_parts(values, n, texts.owners)
+            order[column] = mean_parts(rouge_l_scores(texts, facts.references), n, texts.owners)
         per_item = len(facts.references) / max(1, len(np.unique(facts.references.owners)))
         note = f"{_WORDS[facts.splitting]}; {per_item:.3g} references an item; several texts of an item: their mean"
         return [
@@ -163,22 +164,6 @@ def _best(candidates: Corpus, references: Corpus, known: Frequencies, n: int) ->
     np.maximum.at(best, candidates.owners[judged], values[judged])
     has = np.isfinite(best)
     return np.stack((np.where(has, best, 0.0), has.astype(np.float64)), axis=1)
-
-
-def _item_means(parts: Floats, owners: Ints, n: int) -> Floats:
-    """Return the mean over each item's texts, shape (n, k); 0 where it has none."""
-    sums = np.zeros((n, parts.shape[1]))
-    np.add.at(sums, owners, parts)
-    means: Floats = sums / np.maximum(np.bincount(owners, minlength=n), 1)[:, None]
-    return means
-
-
-def _mean_of_items(values: Floats, owners: Ints, n: int) -> Floats:
-    """Return the parts of a mean in which every item weighs the same, however many texts it has; NaN is left out."""
-    known = ~np.isnan(values)
-    means = _item_means(values[known][:, None], owners[known], n)
-    has = np.bincount(owners[known], minlength=n) > 0
-    return np.concatenate((means, has[:, None].astype(np.float64)), axis=1)
 
 
 def _owned(texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, str]]:

@@ -98,14 +98,14 @@ class Perplexity:
         )
         return [
             mean_over_texts(mean, per_token, owners, n),
-            *_percentiles(per_token),
+            *_percentiles(per_token, owners),
             *_corpus(facts, owners, n),
             _outliers(subject, per_token, owners),
             _worst(subject, per_token),
         ]
 
 
-def _percentiles(per_token: Mapping[str, Floats]) -> Iterator[Result]:
+def _percentiles(per_token: Mapping[str, Floats], owners: Mapping[str, Owners]) -> Iterator[Result]:
     for name, title, share in (("median", "median text", 50), ("p95", "95 % of texts below", 95)):
         about = About(
             name=f"nll_per_token.{name}",
@@ -114,7 +114,7 @@ def _percentiles(per_token: Mapping[str, Floats]) -> Iterator[Result]:
             value_range=(0, None),
             unit="nats",
         )
-        yield percentile(about, per_token, share)
+        yield percentile(about, per_token, owners, share)
 
 
 def _corpus(facts: PerplexityFacts, owners: Mapping[str, Owners], n: int) -> Iterator[Additive]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 
@@ -158,12 +158,12 @@ def _listing(column: str, found: _Found, subject: Subject) -> Listing:
     )
 
 
-def _about(name: str, title: str, note: str) -> About:
+def _about(name: str, title: str, note: str, better: Literal["lower"] | None = "lower") -> About:
     return About(
         name=name,
         title=title,
         group="sameness",
-        better="lower",
+        better=better,
         value_range=(0.0, 1.0),
         unit="share",
         note=note,
@@ -171,7 +171,12 @@ def _about(name: str, title: str, note: str) -> About:
 
 
 _ABOUT: Final = (
-    _about("rep_2", "Repeated pairs of words (rep-2)", "mean over texts of two words or more"),
+    _about(
+        "rep_2",
+        "Repeated pairs of words (rep-2)",
+        "of texts of two words or more; a longer text repeats more, and is not worse for it",
+        better=None,
+    ),
     _about("rep_4", "Repeated runs of four words (rep-4)", "mean over texts of four words or more"),
     _about("looping_share", "Texts caught in a loop", f"rep-4 above {LOOPING}, of texts with words"),
     _about(

@@ -21,7 +21,7 @@ from recaption.evaluation.metric import Need
 from recaption.evaluation.ranks import Integers, Ranks, rank_own
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.tools import Tools
-from recaption.statistics.intervals import wilson
+from recaption.statistics.intervals import clopper_pearson
 
 __all__ = ["Retrieval"]
 
@@ -177,7 +177,7 @@ class _Figures:
         texts = embeddings.texts[column].vectors[pool.texts[first[asked]]]
         ranks = rank_own(texts, wrong[asked], embeddings.images.vectors[pool.images], pool.images)
         share, chance = float(ranks.hits(1).mean()), 1 / self.pools.size
-        found = wilson(share * len(ranks), len(ranks), _SURE)
+        found = clopper_pearson(round(share * len(ranks)), len(ranks), _SURE)
         return Control(
             name=f"chance.t2i.{column}{self._suffix}",
             title=embeddings.titled(f"Recall@1 of texts given to other items, {column}"),

@@ -1,4 +1,4 @@
-"""Figures made of numbers of texts: means over texts, ratios of sums, and tables of the worst."""
+"""Figures made of numbers of texts: means, ratios of sums, and tables of the worst. Every item weighs the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN: Final = 160
 def mean_over_texts(
     about: About, values: Mapping[str, Floats], owners: Mapping[str, Owners], n: int
 ) -> Additive:
-    """Return the mean over texts of one value each, NaN where a text has none.
+    """Return the mean over items of their texts' mean, NaN where a text has no value.
 
     Args:
         values: By column, one a text.
@@ -38,7 +38,7 @@ def ratio_of_sums(
     n: int,
     formula: Callable[[Floats], Floats] = ratio,
 ) -> Additive:
-    """Return the sum of one value over the sum of another, over all texts.
+    """Return the sum of one value over the sum of another, over all items; of several texts of one, their mean.
 
     Args:
         sums: By column, two values a text.
@@ -49,18 +49,22 @@ def ratio_of_sums(
 
 
 def sums_by_item(owners: Owners, n: int, *values: Floats) -> Floats:
-    """Return what the texts of each of n items add up to, shape (n, values)."""
-    return np.stack([np.bincount(owners, weights=v, minlength=n).astype(np.float64) for v in values], axis=1)
+    """Return the mean over the texts of each of n items, shape (n, values); 0 where it has none."""
+    counts = np.maximum(np.bincount(owners, minlength=n), 1)
+    return np.stack([np.bincount(owners, weights=v, minlength=n) / counts for v in values], axis=1)
 
 
-def percentile(about: About, values: Mapping[str, Floats], share: float) -> Whole:
+def percentile(about: About, values: Mapping[str, Floats], owners: Mapping[str, Owners], share: float) -> Whole:
     """Return a percentile over the texts of each column, in [0, 100]; those without a value (NaN) do not count."""
     found = {}
     for column, all_values in values.items():
-        known = all_values[~np.isnan(all_values)]
+        known = ~np.isnan(all_values)
         found[column] = (
-            Value(value=float(np.percentile(known, share)), n=len(known))
-            if len(known)
+            Value(
+                value=float(np.percentile(all_values[known], share)),
+                n=len(np.unique(owners[column][known])),
+            )
+            if known.any()
             else Value(value=None, n=0, reason="no text has a value")
         )
     return Whole(about=about, values=found)

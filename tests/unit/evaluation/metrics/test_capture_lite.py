@@ -70,7 +70,7 @@ def test_a_text_against_itself_gets_all_and_an_unrelated_one_nothing():
         assert shown(found[f"capture_lite.{name}"], "same") == pytest.approx(1.0, abs=1e-5)
         assert shown(found[f"capture_lite.{name}"], "other") == 0.0
     assert found["capture_lite.score"].about.title == "CAPTURE-lite"
-    assert [f.about.primary for f in found.values()].count(True) == 1
+    assert not any(f.about.primary for f in found.values())
 
 
 def test_several_references_are_averaged_and_items_without_any_left_out():

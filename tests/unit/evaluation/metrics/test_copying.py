@@ -30,7 +30,7 @@ def test_texts_are_the_same_but_for_blanks() -> None:
     old = ["A dog.", "A dog.", "A dog.", ["x", "y"], (), ""]
     new = [" A  dog.\n", "a dog.", "A cat.", ["y", "z"], "new", ""]
     figure = scored(Copying(), text_subject({"old": old, "new": new}))["unchanged_share"]
-    assert figure.parts["new"].tolist() == [[1, 1], [0, 1], [0, 1], [1, 2], [0, 0], [1, 1]]
+    assert figure.parts["new"].tolist() == [[1, 1], [0, 1], [0, 1], [0.5, 1], [0, 0], [1, 1]]
 
 
 def test_without_words_on_a_side_there_is_no_novelty() -> None:

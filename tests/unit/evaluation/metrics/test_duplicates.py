@@ -17,8 +17,8 @@ def test_shared_texts_are_equal_but_for_case_and_blanks() -> None:
 
 def test_the_same_text_twice_on_one_item_is_not_shared() -> None:
     found = scored(Duplicates(), text_subject({"new": [["a", "a", "b"], ["b", "c"]]}))
-    assert found["shared_text_share"].parts["new"].tolist() == [[1, 3], [1, 2]]
-    assert found["near_duplicate_share"].parts["new"].tolist() == [[1, 3], [1, 2]]
+    assert found["shared_text_share"].parts["new"].tolist() == [[1 / 3, 1], [0.5, 1]]
+    assert found["near_duplicate_share"].parts["new"].tolist() == [[1 / 3, 1], [0.5, 1]]
 
 
 def test_near_duplicates_include_equal_ones() -> None:

@@ -19,8 +19,8 @@ def test_figures_are_means_over_texts() -> None:
     assert shown(found["words"], "old") == 2
     assert shown(found["words"], "new") == pytest.approx((6 + 120 + 1) / 3)
     assert shown(found["sentences"], "new") == pytest.approx(4 / 3)
-    assert shown(found["characters"], "old") == pytest.approx((5 + 13 + 3) / 3)
-    assert found["words"].parts["old"].tolist() == [[2, 1], [0, 0], [4, 2]]
+    assert shown(found["characters"], "old") == pytest.approx((5 + (13 + 3) / 2) / 2)
+    assert found["words"].parts["old"].tolist() == [[2, 1], [0, 0], [2, 1]]
 
 
 def test_clip_tokens_are_those_of_the_budget_whole() -> None:

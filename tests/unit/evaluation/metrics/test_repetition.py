@@ -77,7 +77,7 @@ def test_figures() -> None:
 
 def test_several_texts_of_an_item_are_added() -> None:
     found = scored(Repetition(), text_subject({"new": [[LOOP, "a b c d"], "a"]}))
-    assert found["looping_share"].parts["new"].tolist() == [[1, 2], [0, 1]]
+    assert found["looping_share"].parts["new"].tolist() == [[0.5, 1], [0, 1]]
 
 
 def test_the_worst_are_listed_and_no_more_than_ten() -> None:

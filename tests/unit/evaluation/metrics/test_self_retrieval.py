@@ -59,7 +59,7 @@ def test_the_figure_is_a_mean_over_texts_by_item() -> None:
     assert (figure.about.name, figure.about.group, figure.about.better) == ("rd3", "retrieval", "higher")
     # The second text has 1 image before its own and 2 beside it: drawn with the first it fails, else it draws lots.
     expected = float(by_drawing(1, 2, 4, 2))
-    assert figure.parts["a"] == pytest.approx(np.array([[1 + expected, 2], [0, 0], [1, 1], [0, 0]]))
+    assert figure.parts["a"] == pytest.approx(np.array([[(1 + expected) / 2, 1], [0, 0], [1, 1], [0, 0]]))
     assert figure.parts["b"] == pytest.approx(np.array([[0, 0], [0, 0], [0, 0], [1 / 3, 1]]))
 
 

@@ -14,8 +14,8 @@ ABOUT = About(name="x", title="X", group="length")
 def test_a_mean_is_over_texts_and_an_items_own_is_over_its_texts() -> None:
     values = {"a": np.array([1.0, 3.0, 8.0, np.nan])}
     figure = mean_over_texts(ABOUT, values, {"a": np.array([0, 0, 2, 3])}, 4)
-    assert shown(figure, "a") == 4
-    assert figure.parts["a"].tolist() == [[4, 2], [0, 0], [8, 1], [0, 0]]
+    assert shown(figure, "a") == 5  # two items, however many texts each has
+    assert figure.parts["a"].tolist() == [[2, 1], [0, 0], [8, 1], [0, 0]]
 
 
 def test_a_ratio_is_of_sums() -> None:
@@ -23,11 +23,12 @@ def test_a_ratio_is_of_sums() -> None:
         ABOUT, {"a": (np.array([1.0, 5.0]), np.array([2.0, 2.0]))}, {"a": np.array([1, 1])}, 2
     )
     assert shown(figure, "a") == 1.5
-    assert figure.parts["a"].tolist() == [[0, 0], [6, 4]]
+    assert figure.parts["a"].tolist() == [[0, 0], [3, 2]]
 
 
 def test_percentiles_leave_out_what_has_no_value_and_say_so_where_nothing_has() -> None:
-    found = percentile(ABOUT, {"a": np.array([1.0, np.nan, 3.0]), "b": np.array([np.nan])}, 50)
+    owners = {"a": np.array([0, 1, 2]), "b": np.array([0])}
+    found = percentile(ABOUT, {"a": np.array([1.0, np.nan, 3.0]), "b": np.array([np.nan])}, owners, 50)
     assert (found.values["a"].value, found.values["a"].n) == (2, 2)
     assert (found.values["b"].value, found.values["b"].n) == (None, 0)
     assert found.values["b"].reason
