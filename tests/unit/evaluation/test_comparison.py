@@ -233,8 +233,8 @@ def test_a_handful_of_items_has_no_interval_and_so_no_verdict():
 
 
 def test_a_difference_says_what_it_is_the_difference_of():
-    old: list[float | None] = [1.0] * 30 + [0.2] * 30
+    old = [1.0] * 30 + [0.2] * 30
     new: list[float | None] = [None] * 30 + [0.1] * 30
     effect = compared([figure({"old": old, "new": new})], subject(60))[0].effects["new"]
-    assert (effect.before, effect.after) == (pytest.approx(0.2), pytest.approx(0.1))
+    assert [effect.before, effect.after] == pytest.approx([0.2, 0.1])
     assert effect.delta == pytest.approx(-0.1)
