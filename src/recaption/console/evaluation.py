@@ -12,7 +12,8 @@ from rich.text import Text
 from recaption.console import out, safe
 from recaption.core.printable import printable
 from recaption.evaluation.measures import About, Group
-from recaption.evaluation.result import Effect, Evaluation, Row
+from recaption.evaluation.result import Effect, Evaluation, Row, Slice
+from recaption.evaluation.slices import LENGTH_RATIO
 from recaption.evaluation.wording import change, interval, judgement, number, span
 
 __all__ = ["show_evaluation"]
@@ -35,6 +36,7 @@ _SIGNS: Final = {
     "no interval": (" ", ""),
 }
 _MAX_FINDINGS: Final = 12
+_MAX_REASON: Final = 90
 Cells: TypeAlias = "Callable[[Row], list[Text]]"
 """A row's cells: its sign, then one for each heading."""
 
@@ -48,11 +50,14 @@ def show_evaluation(evaluation: Evaluation, *, everything: bool = False) -> None
     for sentence in evaluation.findings[:_MAX_FINDINGS]:
         out.print(f"[yellow]note:[/] {safe(sentence)}")
     rows = [row for row in evaluation.rows if everything or _matters(row, evaluation.columns)]
-    out.print(_table(rows, evaluation.columns))
+    out.print(_table(rows, evaluation.columns, names=everything))
     if len(rows) < len(evaluation.rows):
         out.print(f"{len(evaluation.rows) - len(rows)} more figures: --all, or the report", style="dim")
     if len(evaluation.columns) > 1:
         out.print("▲ better  ▼ worse  ◆ changed, no direction is better  · no clear change", style="dim")
+    subsets = [part for part in evaluation.slices if part.by != LENGTH_RATIO]
+    if subsets:
+        out.print(_subsets(subsets, evaluation))
     for control in evaluation.controls:
         mark = "[green]holds[/]" if control.holds else "[red]FAILED[/]"
         out.print(
@@ -63,7 +68,8 @@ def show_evaluation(evaluation: Evaluation, *, everything: bool = False) -> None
     for skipped in evaluation.skipped:
         lacking.setdefault(skipped.reason, []).append(skipped.metric)
     for reason, metrics in lacking.items():
-        out.print(f"not run: {safe(', '.join(metrics))}: {safe(reason)}", style="dim")
+        why = reason if everything or len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}… (--all)"
+        out.print(f"not run: {safe(', '.join(metrics))}: {safe(why)}", style="dim")
     for limit in evaluation.limits:
         out.print(f"[yellow]limit:[/] {safe(limit)}")
 
@@ -74,7 +80,7 @@ def _matters(row: Row, columns: Sequence[str]) -> bool:
     return any(judgement(effect, row.about) in ("better", "worse") for effect in row.effects.values())
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
+def _table(rows: Sequence[Row], columns: Sequence[str], *, names: bool) -> Table:
     """Return one table for all columns: with intervals if there is room for them, of one or two columns that is."""
     header, cells = {1: _described, 2: _compared}.get(len(columns), _side_by_side)(columns)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -86,7 +92,32 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
         table.add_row("", Text(group, style="bold dim"))
         for row in of_group:
             sign, *rest = cells(row)
-            table.add_row(sign, Text(printable(row.about.title)), *rest)
+            title = Text(printable(row.about.title))
+            if names:
+                title.append(f"\n{printable(row.about.name)}", style="dim")
+            table.add_row(sign, title, *rest)
+    return table
+
+
+def _subsets(parts: Sequence[Slice], evaluation: Evaluation) -> Table:
+    """Return the effects within the subsets that were asked for; small ones are left out by whoever made them."""
+    abouts = {row.about.name: row.about for row in evaluation.rows}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "subset", "measure", "change", "95 % interval", "items"):
+        table.add_column(
+            name, justify="left" if name in ("", "subset", "measure") else "right", overflow="fold"
+        )
+    for part in parts:
+        about = abouts[part.measure]
+        sign, style = _SIGNS[judgement(part.effect, about)]
+        table.add_row(
+            Text(sign, style=style),
+            Text(printable(f"{part.by} = {part.value}: {part.column}")),
+            Text(printable(about.title)),
+            Text(change(part.effect.delta, about), style=style),
+            Text(interval(part.effect, about)),
+            f"{part.effect.n:,}",
+        )
     return table
 
 

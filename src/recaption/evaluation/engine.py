@@ -17,7 +17,7 @@ from recaption.evaluation.samples import examples
 from recaption.evaluation.slices import slices
 from recaption.evaluation.subject import Item, Subject
 from recaption.evaluation.tools import Tools
-from recaption.evaluation.verdict import findings, headline, verdict
+from recaption.evaluation.verdict import findings, headline, no_verdict, verdict
 
 __all__ = ["Evaluated", "Measured", "Progress", "evaluate", "measure"]
 
@@ -91,11 +91,12 @@ def evaluate(
     parts = slices(figures, subject)
     controls = [r for r in measured.results if isinstance(r, Control)]
     controls.append(old_against_old(subject, tools, metrics))
-    first = headline(rows)
+    failed = [control for control in controls if not control.holds]
+    first = headline(rows) if not failed else None
     evaluation = Evaluation(
         columns=subject.columns,
         headline=first.about.name if first else None,
-        verdict=verdict(rows, subject.columns),
+        verdict=no_verdict(failed) if failed else verdict(rows, subject.columns),
         findings=findings(rows, parts, subject.columns, controls),
         counts={**counts, "evaluated": len(subject)},
         rows=rows,

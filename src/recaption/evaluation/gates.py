@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
-from recaption.core.errors import UserError, did_you_mean
+from recaption.core.errors import UserError
 from recaption.evaluation.result import Evaluation, Row
 
 __all__ = ["Gate", "broken", "parse_gate"]
@@ -73,8 +74,7 @@ def broken(gates: Sequence[Gate], evaluation: Evaluation) -> list[str]:
     found = []
     for gate in gates:
         if gate.measure not in rows:
-            why = "".join(f" Not run: {s.metric} ({s.reason})." for s in evaluation.skipped)
-            raise UserError(f"--fail-if: no measure {gate.measure!r}.{did_you_mean(gate.measure, rows)}{why}")
+            raise UserError(_unknown(gate, rows, evaluation))
         if len(evaluation.columns) == 1 and gate.part not in ("value", "baseline"):
             raise UserError(
                 f"--fail-if {gate.text!r}: one column has no differences; speak of its figure: value({gate.measure})"
@@ -86,6 +86,19 @@ def broken(gates: Sequence[Gate], evaluation: Evaluation) -> list[str]:
             elif _OPERATORS[gate.operator](value, gate.number):
                 found.append(f"{gate.text}: {value:.6g} for {column}")
     return found
+
+
+def _unknown(gate: Gate, known: Iterable[str], evaluation: Evaluation) -> str:
+    """Say that there is no such measure: a close name, or what may have kept it from being measured."""
+    told = f"--fail-if: no measure {gate.measure!r}."
+    close = difflib.get_close_matches(gate.measure, list(known), n=3, cutoff=0.6)
+    if close:
+        return f"{told} Did you mean {' or '.join(map(repr, close))}? All names: --all, or report.json."
+    lacking: dict[str, list[str]] = {}
+    for skipped in evaluation.skipped:
+        lacking.setdefault(skipped.reason, []).append(skipped.metric)
+    why = "".join(f"\nnot run: {', '.join(names)}: {reason}" for reason, names in lacking.items())
+    return f"{told} All names: --all, or report.json.{why}"
 
 
 def _value(gate: Gate, row: Row, baseline: str, column: str) -> float | None:

@@ -122,6 +122,8 @@ class Evaluation:
     counts: Mapping[str, int]
     """Items: read, evaluated, without a text by column, rejected…; a denominator for every figure."""
     rows: Sequence[Row]
+    caveat: str = ""
+    """What the headline must not be read without, a few words: `by the scorer that chose the captions`."""
     headline: str | None = None
     """Name of the measure that the verdict speaks of; None: there was none to decide by."""
     slices: Sequence[Slice] = ()

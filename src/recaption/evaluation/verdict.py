@@ -9,7 +9,7 @@ from recaption.evaluation.measures import Control, Group
 from recaption.evaluation.result import Row, Slice
 from recaption.evaluation.wording import change, interval, judgement, number
 
-__all__ = ["findings", "headline", "verdict"]
+__all__ = ["findings", "headline", "no_verdict", "verdict"]
 
 _STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "faithfulness")
 """Which primary figure speaks first: who looks at both texts and the image, then whether a text finds its image among
@@ -20,6 +20,7 @@ _UNSURE: Final = {
     "no interval": "too few items to tell from",
 }
 _MOST_NAMED: Final = 8
+_MOST_FAILED: Final = 2
 _LARGE_SLICE: Final = 50
 """Items; from here on a subset that got worse is worth a warning."""
 
@@ -43,6 +44,12 @@ def verdict(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return " ".join(_sentence(row, columns[0], column) for column in columns[1:])
 
 
+def no_verdict(failed: Sequence[Control]) -> str:
+    """Return why there is none: a figure that had to come out in one way did not."""
+    told = "; ".join(f"{c.title} is {c.value:.4g}, expected {c.expected}" for c in failed[:_MOST_FAILED])
+    return f"No verdict, since a control failed: {told}."
+
+
 def _sentence(row: Row, baseline: str, column: str) -> str:
     effect, about = row.effects.get(column), row.about
     if effect is None or effect.delta is None:
@@ -62,8 +69,7 @@ def findings(
 ) -> list[str]:
     """Return what else is to be said, warnings first."""
     found = [
-        f"Control failed: {control.title} is {control.value:g}, expected {control.expected}. "
-        "Do not believe the figures it controls."
+        f"Control failed: {control.title}. Do not believe the figures it controls."
         for control in controls
         if not control.holds
     ]

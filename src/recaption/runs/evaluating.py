@@ -59,7 +59,10 @@ OURS: Final = ("run.json", "evaluation")
 """What marks a folder that an evaluation may write to."""
 DEFAULT_SAMPLE: Final = 10_000
 """Items: intervals of most figures are narrower than a point, and a processor embeds so many in minutes."""
+_EVEN: Final = 0.05
+"""Texts an item by which columns may differ before it is said."""
 _CHAIN_LINES: Final = 40
+_MOST_NOTES: Final = 5
 _LABEL: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -127,7 +130,7 @@ def evaluate_into(
             tools,
             metrics,
             counts=_counts(loaded.counts, request.folders),
-            limits=_limits(loaded, tools),
+            limits=[*_limits(loaded, tools), *_said_by(request.readers)],
             run=_background(request, loaded),
             about=_about(request, subject, tools),
             watch=watch,
@@ -232,7 +235,9 @@ def _with_caveat(evaluation: Evaluation, loaded: Loaded, tools: Tools) -> Evalua
     if next(iter(tools.image_text), None) not in _choosers(loaded, tools):
         return evaluation
     caveat = "By the scorer that chose these captions, so it favours them; ask another one with --scorer."
-    return replace(evaluation, verdict=f"{evaluation.verdict} {caveat}")
+    return replace(
+        evaluation, verdict=f"{evaluation.verdict} {caveat}", caveat="by the scorer that chose the captions"
+    )
 
 
 def _background(request: Request, loaded: Loaded) -> dict[str, JsonValue]:
@@ -254,6 +259,7 @@ def _limits(loaded: Loaded, tools: Tools) -> list[str]:
         "favour them. Name another one with --scorer."
         for label in _choosers(loaded, tools)
     ]
+    found += _uneven(subject)
     if any(scorer.name.startswith("embedded@") for scorer in tools.image_text.values()):
         found.append(
             "The embedded scorer knows the demo's drawn scenes only; of photos its figures say nothing."
@@ -266,6 +272,26 @@ def _limits(loaded: Loaded, tools: Tools) -> list[str]:
         "Every interval is at 95 % by itself: of twenty figures that do not change, one is expected to seem clear."
     )
     return found
+
+
+def _said_by(readers: Sequence[Reader]) -> list[str]:
+    """Return what reading the data came upon, once it is over."""
+    return [f"Of the data: {note}." for reader in readers for note in reader.notes[:_MOST_NOTES]]
+
+
+def _uneven(subject: Subject) -> list[str]:
+    """Say where columns have different numbers of texts for the same items: some figures hang on that alone."""
+    counts = {}
+    for column in subject.columns:
+        some = [len(texts) for texts in subject.texts(column) if texts]
+        counts[column] = sum(some) / len(some) if some else 0.0
+    if max(counts.values()) - min(counts.values()) <= _EVEN:
+        return []
+    told = ", ".join(f"{column} {n:.3g}" for column, n in counts.items())
+    return [
+        f"Columns have different numbers of texts an item ({told}): what is counted over a column as a whole "
+        "(openings, duplicates, vocabulary, Vendi) is not to be compared. Rows that share a key are one item."
+    ]
 
 
 def _about(request: Request, subject: Subject, tools: Tools) -> dict[str, JsonValue]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import ClassVar, Final
 
 import numpy as np
@@ -29,8 +30,10 @@ from recaption.media.checks.loops import loops
 from recaption.media.checks.reading import Reading
 from recaption.media.checks.wording import wording
 from recaption.media.checks.wrapping import wrapping
+from recaption.media.rules.boilerplate import boilerplate_rules
 from recaption.media.rules.encoding import encoding_rules
 from recaption.media.rules.engine import Normaliser
+from recaption.media.rules.filenames import file_name_rules
 from recaption.media.rules.options import NormaliseOptions
 
 __all__ = ["KINDS", "Junk", "JunkFacts", "JunkFound", "junk_in"]
@@ -49,6 +52,7 @@ KINDS: Final[Mapping[str, _Kind]] = {
     "opener": _Kind("Openers that say that a picture shows something", ("opener",)),
     "markup": _Kind("Markdown, JSON, HTML, quotation marks around it", ("wrapper", "entities")),
     "link": _Kind("Addresses", ("link",)),
+    "name": _Kind("File names and other words of no use", ("file_names", "boilerplate")),
     "damage": _Kind("Damaged, invisible or no letters", ("damaged", "hidden", "mojibake", "symbols")),
     "loop": _Kind("Loops", ("loop",)),
 }
@@ -60,6 +64,8 @@ _MEANINGS: Final = {
     **{name: FINDINGS[name] for kind in KINDS.values() for name in kind.names if name in FINDINGS},
     "mojibake": "letters that were read in the wrong encoding",
     "entities": "HTML entities",
+    "file_names": "names of files and cameras",
+    "boilerplate": "words of shops, agencies and search engines",
 }
 _CHECKS: Final = (damage, wrapping, wording, loops)
 _NOTHING_KNOWN: Final = About()
@@ -140,8 +146,10 @@ def junk_in(text: str) -> Iterator[str]:
 
 @cache
 def _repairer() -> Normaliser:
-    """Return the rules that repair what a text has gone through."""
-    return Normaliser([rule for rule in encoding_rules(NormaliseOptions()) if rule.name in _MEANINGS])
+    """Return the rules that repair a text, or rid it of what says nothing: what a run cleans, counts here."""
+    options = NormaliseOptions()
+    every = chain(encoding_rules(options), file_name_rules(options), boilerplate_rules(options))
+    return Normaliser([rule for rule in every if rule.name in _MEANINGS])
 
 
 def _found(texts: Iterator[tuple[int, str]]) -> JunkFound:

@@ -79,7 +79,7 @@ def headline_of(evaluation: Evaluation) -> Headline:
     said = _by_column(evaluation.verdict, evaluation.columns)
     fits = len(said) == len(lines)
     return Headline(
-        title=_title(measure, evaluation.columns),
+        title=_title(measure, evaluation.columns, short(evaluation.caveat)),
         measure=measure.title if measure is not None else "",
         verdict="" if fits else short(evaluation.verdict, _VERDICT_CHARS),
         lanes=[
@@ -122,12 +122,12 @@ def _compares(row: Row) -> bool:
     return any(effect.delta is not None for effect in row.effects.values())
 
 
-def _title(measure: Measure | None, columns: Sequence[str]) -> list[Part]:
+def _title(measure: Measure | None, columns: Sequence[str], caveat: str) -> list[Part]:
     """Return the headline in parts, so that each column's name can wear its colour."""
     baseline = Part(short(columns[0]), 0)
     others = [Part(short(c), i) for i, c in enumerate(columns) if i > 0]
     if not others:
-        return [baseline, Part(" with nothing to compare")]
+        return [baseline, Part(", described")]
     if measure is None:
         return [Part("No verdict on "), *_listed(others)]
     said = []
@@ -135,7 +135,8 @@ def _title(measure: Measure | None, columns: Sequence[str]) -> list[Part]:
         names = [Part(line.column, line.order) for line in measure.lines if _TOLD.get(line.tone, "") == tone]
         if names:
             said.append([*_listed(names), Part(several if len(names) > 1 else one), baseline])
-    return [part for i, clause in enumerate(said) for part in ([Part("; ")] if i else []) + clause]
+    parts = [part for i, clause in enumerate(said) for part in ([Part("; ")] if i else []) + clause]
+    return [*parts, Part(f", {caveat}")] if caveat else parts
 
 
 def _by_column(verdict: str, columns: Sequence[str]) -> list[str]:
