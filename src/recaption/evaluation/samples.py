@@ -14,12 +14,12 @@ from recaption.evaluation.subject import Subject
 
 __all__ = ["examples"]
 
-_OF_A_KIND: Final = 12
+_OF_A_KIND: Final = 8
 _MOST_VALUES: Final = 8
 
 
 def examples(figures: Sequence[Additive], subject: Subject) -> list[Example]:
-    """Return up to 12 items that gained most, 12 that lost most and 12 at random, without thumbnails.
+    """Return up to 8 items that gained most, 8 that lost most and 8 at random, without thumbnails.
 
     Gain and loss are of the first figure that differs from item to item and has a direction; the random ones are
     drawn from all items, whatever was measured.

@@ -17,6 +17,8 @@ __all__ = ["MOST_POINTS", "histogram", "sampled", "scatter", "ticks"]
 
 MOST_POINTS: Final = 600
 """Dots of one plot."""
+_LEAST_SPAN: Final = 1e-300
+"""A range that is smaller has no ticks: a tenth of it is no number any more."""
 _WIDTH: Final = 340
 _HEIGHT: Final = 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 14, 24
@@ -41,7 +43,7 @@ class _Axis:
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return round values within a range, about `most`: multiples of 1, 2 or 5 times a power of ten."""
     span = high - low
-    if not 0 < span < math.inf:
+    if not _LEAST_SPAN < span < math.inf:
         return [low]
     size = 10.0 ** math.floor(math.log10(span / most))
     step = next(size * m for m in (1, 2, 5, 10, 20) if span / (size * m) <= most)

@@ -12,6 +12,7 @@ EXAMPLES = {
     "markup": "**A dog** on the grass.",
     "link": "A dog, see https://example.com/dog.",
     "damage": "A dog \x00 on the grass.",
+    "name": "DSC_2481.JPG",
     "loop": "A dog and a dog and a dog and a dog and a dog and a dog and a dog.",
 }
 CLEAN = ["A dog on the grass.", "a cat", "一只猫在草地上。"]
@@ -41,6 +42,8 @@ def test_every_kind_has_an_example() -> None:
         ("Fish &amp; chips on a plate", "entities"),
         ("A dog \u200b\u2066 here", "hidden"),
         ("half a pair \ud800 here", "damaged"),
+        ("A red vase | Getty Images", "boilerplate"),
+        ("IMG_20190304_1122 a dog", "file_names"),
         ("????? !!! ---- ++++", "symbols"),
     ],
 )

@@ -43,7 +43,7 @@ def evaluation(effects: dict[str, Effect], verdict: str = "", about: About = ABO
         ({"a": BETTER, "b": WORSE}, "a is better than old; b is worse than old"),
         ({"a": WORSE, "b": BETTER}, "b is better than old; a is worse than old"),
         ({"a": UNCLEAR, "b": UNCLEAR}, "a and b show no clear change from old"),
-        ({}, "old with nothing to compare"),
+        ({}, "old, described"),
     ],
 )
 def test_the_headline_says_which_is_better(effects, title):

@@ -209,7 +209,7 @@ def test_what_does_not_fit_is_refused_with_its_place(path, value, told):
 def test_unknown_and_missing_keys_are_refused():
     whole = document()
     whole["evaluation"]["verdit"] = "x"
-    assert "verdit: unknown key. Did you mean 'verdict'?" in refused(json.dumps(whole))
+    assert "verdit: unknown key. Did you mean 'verdict'" in refused(json.dumps(whole))
     whole = document()
     del whole["evaluation"]["rows"][0]["about"]["title"]
     assert "rows[0].about.title: missing" in refused(json.dumps(whole))
