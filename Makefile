@@ -13,10 +13,10 @@ demo: .venv/.hf
 	$(BIN)/recaption demo
 
 test: .venv/.dev
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 test-slow: .venv/.dev
-	$(BIN)/pytest -n $(WORKERS) -m slow
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
 
 check: lint types layers test
 
