@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
+from recaption.statistics.tails import binomial_cdf
+
 __all__ = ["CONFIDENCE", "Interval", "clopper_pearson", "sign_test", "wilson"]
 
 CONFIDENCE: Final = 0.95
@@ -44,15 +46,15 @@ def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> I
     if n == 0:
         return Interval(0.0, 1.0)
     tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else _root(lambda p: 1 - _binomial_cdf(successes - 1, n, p) < tail)
-    high = 1.0 if successes == n else _root(lambda p: _binomial_cdf(successes, n, p) > tail)
+    low = 0.0 if successes == 0 else _root(lambda p: 1 - binomial_cdf(successes - 1, n, p) < tail)
+    high = 1.0 if successes == n else _root(lambda p: binomial_cdf(successes, n, p) > tail)
     return Interval(low, high)
 
 
 def sign_test(wins: int, losses: int) -> float:
     """Return the two-sided exact p-value of so many wins against losses, were both as likely; ties do not count."""
     n = wins + losses
-    return min(1.0, 2 * _binomial_cdf(min(wins, losses), n, 0.5)) if n else 1.0
+    return min(1.0, 2 * binomial_cdf(min(wins, losses), n, 0.5)) if n else 1.0
 
 
 def _root(below: Callable[[float], bool]) -> float:
@@ -62,19 +64,3 @@ def _root(below: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if below(middle) else (low, middle)
     return (low + high) / 2
-
-
-def _binomial_cdf(k: int, n: int, p: float) -> float:
-    """Return the chance of at most k successes in n."""
-    if p <= 0.0:
-        return 1.0
-    if p >= 1.0:
-        return float(k >= n)
-    log_p, log_q, whole = math.log(p), math.log1p(-p), math.lgamma(n + 1)
-    return min(
-        1.0,
-        math.fsum(
-            math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q)
-            for i in range(k + 1)
-        ),
-    )

@@ -19,7 +19,7 @@ from recaption.evaluation.measures import About, Floats, Listing, Result
 from recaption.evaluation.metric import Need, Unavailable
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.text.counts import spoken
-from recaption.evaluation.text.figures import Owners, percentile, ratio_of_sums, shortened
+from recaption.evaluation.text.figures import Owners, ratio_of_sums, shortened, spread_of
 from recaption.evaluation.text.ngram_model import Ints, Rows
 from recaption.evaluation.text.ngram_texts import (
     MOST_LEARNED,
@@ -105,22 +105,18 @@ class NgramPerplexity:
         words = {column: (bits.bits, bits.tokens) for column, bits in facts.bits.items()}
         characters = {c: (bits.bits + bits.spelling, facts.characters[c]) for c, bits in facts.bits.items()}
         unknown = {column: (bits.unknown, bits.tokens) for column, bits in facts.bits.items()}
+        by_word = About(
+            name="ngram.bits_per_word",
+            title="Surprise, built-in model: bits per word",
+            group="fluency",
+            value_range=(0, None),
+            unit="bits",
+            plot=True,
+            note=f"all bits over all words, marks and ends; unknown words as one class; {note}",
+        )
         return [
-            ratio_of_sums(
-                About(
-                    name="ngram.bits_per_word",
-                    title="Surprise, built-in model: bits per word",
-                    group="fluency",
-                    value_range=(0, None),
-                    unit="bits",
-                    plot=True,
-                    note=f"all bits over all words, marks and ends; unknown words as one class; {note}",
-                ),
-                words,
-                facts.owners,
-                n,
-            ),
-            *_percentiles(per_word, facts.owners),
+            ratio_of_sums(by_word, words, facts.owners, n),
+            *spread_of(by_word, by_word.title, per_word, facts.owners),
             ratio_of_sums(
                 About(
                     name="ngram.bits_per_character",
@@ -234,18 +230,6 @@ def _note(facts: NgramFacts) -> str:
         f"word trigrams, modified Kneser-Ney; surprise relative to a corpus, {facts.learned_from}{told}; less is not "
         "better, plain wording wins"
     )
-
-
-def _percentiles(per_word: Mapping[str, Floats], owners: Mapping[str, Owners]) -> Iterator[Result]:
-    for name, title, share in (("median", "median text", 50), ("p95", "95 % of texts below", 95)):
-        about = About(
-            name=f"ngram.bits_per_word.{name}",
-            title=f"Surprise, built-in model: bits per word, {title}",
-            group="fluency",
-            value_range=(0, None),
-            unit="bits",
-        )
-        yield percentile(about, per_word, owners, share)
 
 
 def _worst(subject: Subject, per_word: Mapping[str, Floats]) -> Listing:

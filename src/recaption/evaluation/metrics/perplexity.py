@@ -18,7 +18,7 @@ from recaption.evaluation.measures import About, Additive, Floats, Listing, Resu
 from recaption.evaluation.metric import Need
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.text.counts import spoken
-from recaption.evaluation.text.figures import Owners, mean_over_texts, percentile, ratio_of_sums, shortened
+from recaption.evaluation.text.figures import Owners, mean_over_texts, ratio_of_sums, shortened, spread_of
 from recaption.evaluation.tools import Tools
 
 __all__ = ["ColumnSurprise", "Perplexity", "PerplexityFacts"]
@@ -98,23 +98,11 @@ class Perplexity:
         )
         return [
             mean_over_texts(mean, per_token, owners, n),
-            *_percentiles(per_token, owners),
+            *spread_of(mean, "Surprise per token", per_token, owners),
             *_corpus(facts, owners, n),
             _outliers(subject, per_token, owners),
             _worst(subject, per_token),
         ]
-
-
-def _percentiles(per_token: Mapping[str, Floats], owners: Mapping[str, Owners]) -> Iterator[Result]:
-    for name, title, share in (("median", "median text", 50), ("p95", "95 % of texts below", 95)):
-        about = About(
-            name=f"nll_per_token.{name}",
-            title=f"Surprise per token, {title}",
-            group="fluency",
-            value_range=(0, None),
-            unit="nats",
-        )
-        yield percentile(about, per_token, owners, share)
 
 
 def _corpus(facts: PerplexityFacts, owners: Mapping[str, Owners], n: int) -> Iterator[Additive]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,16 @@ from numpy.typing import NDArray
 
 from recaption.evaluation.measures import About, Additive, Floats, Value, Whole, mean_parts, ratio
 
-__all__ = ["Owners", "mean_over_texts", "nothing", "percentile", "ratio_of_sums", "shortened", "sums_by_item"]
+__all__ = [
+    "Owners",
+    "mean_over_texts",
+    "nothing",
+    "percentile",
+    "ratio_of_sums",
+    "shortened",
+    "spread_of",
+    "sums_by_item",
+]
 
 Owners = NDArray[np.int64]
 """The item of each text."""
@@ -68,6 +78,15 @@ def percentile(about: About, values: Mapping[str, Floats], owners: Mapping[str, 
             else Value(value=None, n=0, reason="no text has a value")
         )
     return Whole(about=about, values=found)
+
+
+def spread_of(
+    about: About, title: str, values: Mapping[str, Floats], owners: Mapping[str, Owners]
+) -> Iterator[Whole]:
+    """Yield the median and the 95th percentile of a figure's values, named after it; the title says which it is."""
+    for name, which, share in (("median", "median text", 50), ("p95", "95 % of texts below", 95)):
+        told = replace(about, name=f"{about.name}.{name}", title=f"{title}, {which}", plot=False, note="")
+        yield percentile(told, values, owners, share)
 
 
 def nothing(about: About, columns: Sequence[str], reason: str) -> Whole:
