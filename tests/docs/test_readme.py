@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,9 @@ def test_every_command_runs_in_order(place):
             done = subprocess.run(
                 ["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
             )
+        elif arguments[:2] == ["audit", "out"]:
+            _served_until_interrupted(arguments, place)
+            continue
         else:
             assert program == "recaption", command
             done = subprocess.run(
@@ -59,6 +63,25 @@ def test_every_command_runs_in_order(place):
                 env=os.environ,
             )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def _served_until_interrupted(arguments: list[str], place: Path) -> None:
+    """The one command that stays; the browser that it opens is a program that does nothing."""
+    command = [sys.executable, "-m", "recaption", *arguments]
+    env = {**os.environ, "BROWSER": "true"}
+    with subprocess.Popen(
+        command, cwd=place, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if line.startswith("Ctrl+C"):
+                break
+        assert any("http://127.0.0.1:8765/#token=" in line for line in printed), printed
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
 
 
 def test_every_recipe_example_is_valid(tmp_path):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from benchmarks.kill_resume import PLUGIN, logged, outputs
 from tests.servers.plans import Plan
 from tests.servers.running import server_process
+from tests.servers.warm import Done, Warm
 
 TEXTS = [
     "A red bicycle by the wall | Shop",
@@ -27,19 +29,29 @@ TEXTS = [
 ]
 
 
-def recaption(*arguments: object, cwd: Path | None = None, code: int = 0) -> str:
-    """Run the command line, check its exit code, and return all it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "recaption", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(PLUGIN), "COLUMNS": "200"},
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+@cache
+def _warm() -> Warm:
+    return Warm(PYTHONPATH=str(PLUGIN), COLUMNS="200")
+
+
+def recaption(*arguments: object, cwd: Path | None = None, code: int = 0, fresh: bool = False) -> str:
+    """Run the command line, check its exit code, and return all it printed.
+
+    Args:
+        fresh: In a process that nothing was loaded in before, which sees the environment as it is now.
+    """
+    given = [str(argument) for argument in arguments]
+    done = _fresh(given, cwd) if fresh else _warm().run(*given, cwd=cwd)
+    assert done.code == code, done.out + done.err
+    assert "Traceback" not in done.err
+    return done.out + done.err
+
+
+def _fresh(arguments: list[str], cwd: Path | None) -> Done:
+    command = [sys.executable, "-m", "recaption", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(PLUGIN), "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def add_images(folder: Path, numbers: range) -> None:
@@ -433,12 +445,12 @@ def test_doctor_says_which_models_are_here_and_how_to_get_the_rest(tmp_path, mon
     refs.mkdir()
     (refs / "main").write_text("a1" * 20)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    printed = recaption("doctor")
+    printed = recaption("doctor", fresh=True)
     assert "blip-2, 2.5 MB, a1a1a1a1" in printed
     assert "hf download Salesforce/blip2-opt-2.7b" in printed
     assert "embedded dual_encoder" in printed
     assert "models run on " in printed
-    told = recaption("doctor", "--recipe", "blip2", code=2)
+    told = recaption("doctor", "--recipe", "blip2", code=2, fresh=True)
     assert "hf download Salesforce/blip2-opt-2.7b" in told
 
 
@@ -537,7 +549,9 @@ def test_model_recipes_run_with_models_named_on_the_command_line(images, tmp_pat
 
 
 def test_the_embedded_models_say_what_they_know_and_libraries_keep_quiet(images, tmp_path):
-    told = recaption("run", images, tmp_path / "out", "--recipe", "hybrid", "--limit", "2", "--batch-size", "2")
+    told = recaption(
+        "run", images, tmp_path / "out", "--recipe", "hybrid", "--limit", "2", "--batch-size", "2", fresh=True
+    )
     assert "note: the embedded models know the demo's drawn scenes only" in told
     assert "name yours: --captioner, --scorer" in told
     assert "transformers]" not in told

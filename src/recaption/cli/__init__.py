@@ -3,7 +3,9 @@
 from recaption.cli import running  # isort: skip
 from recaption.cli import evaluating  # isort: skip
 from recaption.cli import downstream  # isort: skip
+from recaption.cli import auditing  # isort: skip
+from recaption.cli import audit_results  # isort: skip
 from recaption.cli import looking  # isort: skip
 from recaption.cli.app import start as main  # isort: skip
 
-__all__ = ["downstream", "evaluating", "looking", "main", "running"]
+__all__ = ["audit_results", "auditing", "downstream", "evaluating", "looking", "main", "running"]

@@ -43,6 +43,7 @@ BUILTINS: Final[dict[str, dict[str, str]]] = {
         "embedded": "recaption.models.hf.dual_encoder:EmbeddedDualEncoder",
         "itm": "recaption.models.hf.matching:MatchingScorer",
         "perplexity": "recaption.models.hf.perplexity:PerplexityScorer",
+        "preference": "recaption.models.preference:PreferenceScorer",
         "repetition": "recaption.models.repetition:RepetitionScorer",
     },
     "generators": {

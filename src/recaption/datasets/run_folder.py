@@ -53,6 +53,15 @@ class Marker:
     """File name, relative to the run folder, to sha256."""
     stats: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Tallies for the summary: group to name to count."""
+    rulings: Mapping[str, str] = field(default_factory=dict)
+    """What people decided about its records, as it was heeded: digest of the key to digest of the ruling."""
+
+    def to_json(self) -> bytes:
+        """Return the marker as it is written; where nobody decided anything, nothing is said of that."""
+        told = asdict(self)
+        if not self.rulings:
+            del told["rulings"]
+        return json.dumps(told, sort_keys=True).encode()
 
 
 class RunFolder:
@@ -131,6 +140,7 @@ class RunFolder:
         input_digest: str,
         work_digest: str,
         stats: Mapping[str, Mapping[str, int]],
+        rulings: Mapping[str, str] | None = None,
     ) -> Marker:
         """Write a shard's files, then its marker; a kill at any moment leaves the shard whole or undone."""
         self.discard(shard)
@@ -153,8 +163,9 @@ class RunFolder:
             retryable=sum(r.retryable for r in rejects),
             files={name: digest_bytes(data) for name, data in files.items()},
             stats=stats,
+            rulings=rulings or {},
         )
-        write_atomic(self._marker_path(shard), json.dumps(asdict(marker), sort_keys=True).encode())
+        write_atomic(self._marker_path(shard), marker.to_json())
         return marker
 
     def discard(self, shard: int) -> None:

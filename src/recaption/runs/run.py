@@ -1,22 +1,20 @@
 """Run a recipe over a dataset into a run folder; run it again and it goes on where it stopped."""
 
-import hashlib
 import json
 import math
 import os
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from recaption import __version__
-from recaption.core.digests import digest_bytes, digest_json
+from recaption.core.digests import digest_json
 from recaption.core.errors import BackendError, RunFolderError, UserError
 from recaption.core.protocols import Busy, Closing, Neighbourly, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
@@ -28,11 +26,11 @@ from recaption.executors.local import LocalExecutor
 from recaption.media.images import BatchImages, Limits
 from recaption.pipeline import Pipeline
 from recaption.recipes.recipe import ImagePolicy, Recipe
+from recaption.runs.heeding import Heeding
+from recaption.runs.shards import Batch, Job, ShardPlanner, chunks
 from recaption.runs.stats import merge, tally
 
 __all__ = ["Progress", "RunOptions", "Summary", "limits_of", "run"]
-
-Item = TypeVar("Item")
 
 PACKAGES = (
     "numpy",
@@ -97,6 +95,8 @@ class Summary:
     seconds: float
     stats: Mapping[str, Mapping[str, int]]
     notes: Sequence[str]
+    redone: int = 0
+    """Records that this run made, or made again."""
 
 
 def run(
@@ -129,7 +129,8 @@ def run(
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
         _refuse_to_shrink(folder, source, found.items)
-        about = _description(reader, recipe, stages, options, source)
+        heeding = Heeding.of(folder.root, recipe, stages)
+        about = _description(reader, recipe, stages, options, source) | heeding.told()
         folder.begin(about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
@@ -137,34 +138,21 @@ def run(
         meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite", options.budget)
         open_until_done.callback(meter.close)
         summary = _Run(
-            reader, recipe, stages, folder, options, ledger, meter, found, watch, abandoned=backends.close
+            reader,
+            recipe,
+            stages,
+            heeding,
+            folder,
+            options,
+            ledger,
+            meter,
+            found,
+            watch,
+            abandoned=backends.close,
         ).all()
         folder.write_description({**about, "complete": True, **_counts(summary)})
         _log(folder, summary)
         return summary
-
-
-@dataclass(slots=True)
-class _Job:
-    """A shard at work: its items, the results known from before, and those that come in."""
-
-    shard: int
-    items: list[Record | Rejected]
-    input_digest: str
-    known: Mapping[str, Record | Rejected]
-    batches_left: int
-    fresh: list[Record | Rejected] = field(default_factory=list)
-
-    def results(self) -> Iterator[Record | Rejected]:
-        """Yield one result per item, in the order of the items."""
-        fresh = iter(self.fresh)
-        for item in self.items:
-            if isinstance(item, Rejected):
-                yield item
-            elif item.key in self.known:
-                yield self.known[item.key]
-            else:
-                yield next(fresh)
 
 
 class _Run:
@@ -173,6 +161,7 @@ class _Run:
         reader: Reader,
         recipe: Recipe,
         stages: Sequence[Stage],
+        heeding: Heeding,
         folder: RunFolder,
         options: RunOptions,
         ledger: SqliteLedger,
@@ -184,32 +173,43 @@ class _Run:
     ) -> None:
         self.reader, self.folder, self.options = reader, folder, options
         self.ledger, self.meter, self.found, self.watch = ledger, meter, found, watch
-        self.work_digest = _work_digest(recipe, stages, options)
+        self.heeding = heeding
         limits = limits_of(recipe.images)
-        self.pipeline = Pipeline(
-            stages=stages,
+        pipeline = Pipeline(
+            stages=[],
             make_images=lambda: BatchImages(limits, recipe.images.max_side_px),
             ledger=ledger,
             meter=meter,
             seed=options.seed,
         )
+        last: Sequence[Stage] = () if heeding.stage is None else (heeding.stage,)
+        self.planner = ShardPlanner(
+            folder=folder,
+            heeding=heeding,
+            whole=replace(pipeline, stages=[*stages, *last]),
+            people=replace(pipeline, stages=last),
+            work_digest=_work_digest(recipe, stages, options),
+            compares_neighbours=_compares_neighbours(stages),
+            batch_size=options.batch_size,
+            retry=options.retry,
+        )
         self.executor = LocalExecutor(_workers(stages, options), abandoned)
-        self.jobs: deque[_Job] = deque()
+        self.jobs: deque[Job] = deque()
         self.markers: list[Marker] = []
-        self.stamps: dict[str, str] = {}
-        self.done = self.failed = self.resumed = 0
+        self.done = self.failed = self.resumed = self.redone = 0
 
     def all(self) -> Summary:
         """Do the whole run."""
         started = time.monotonic()
         self._report()  # the survey is over; the first batch may take minutes
-        with closing(self.executor.run(self._batches(), self.pipeline.run_batch)) as stream:
+        with closing(self.executor.run(self._batches(), self._work)) as stream:
             for results in stream:
                 # Shards without work, all rejects say, may stand before the one these results belong to.
                 self._commit_finished()
                 self.jobs[0].fresh.extend(results)
                 self.jobs[0].batches_left -= 1
                 self.done += len(results)
+                self.redone += len(results)
                 self.failed += sum(isinstance(r, Rejected) for r in results)
                 self._report()
         self._commit_finished()
@@ -223,24 +223,26 @@ class _Run:
                 self.folder.discard(stale.shard)
         return summary
 
-    def _batches(self) -> Iterator[Sequence[Record | Rejected]]:
+    def _batches(self) -> Iterator[Batch]:
         """Yield what is to be done, shard by shard, and queue a job for each shard that has any."""
         stream = with_survey(self.reader.records(), self.found)
-        for shard, items in enumerate(_chunks(stream, self.options.shard_size)):
-            digest = self._input_digest(items)
-            marker = self.folder.marker(shard)
-            known: Mapping[str, Record | Rejected] = {}
-            if marker is not None and marker.input_digest == digest and marker.work_digest == self.work_digest:
-                if not (self.options.retry and marker.retryable):
-                    self._skip(marker)
-                    continue
-                known = _settled(self.folder, marker)
-            todo = [i for i in items if isinstance(i, Record) and i.key not in known]
-            batches = list(_chunks(todo, self.options.batch_size))
-            self.jobs.append(_Job(shard, items, digest, known, len(batches)))
-            self.done += len(items) - len(todo)
-            self.failed += sum(isinstance(i, Rejected) for i in items)
-            yield from batches
+        for shard, items in enumerate(chunks(stream, self.options.shard_size)):
+            job = self.planner.job(shard, items)
+            if isinstance(job, Marker):
+                self._skip(job)
+                continue
+            self.jobs.append(job)
+            known = [job.known[i.key] for i in items if isinstance(i, Record) and i.key in job.known]
+            self.done += len(items) - sum(len(batch.keys) for batch in job.batches)
+            self.resumed += len(known)
+            self.failed += sum(isinstance(i, Rejected) for i in [*items, *known])
+            yield from job.batches
+
+    @staticmethod
+    def _work(batch: Sequence[Record | Rejected]) -> list[Record | Rejected]:
+        if not isinstance(batch, Batch):
+            raise TypeError("only batches of this run are worked on")
+        return batch.run()
 
     def _skip(self, marker: Marker) -> None:
         # A skipped shard may overtake one still at work; markers are put in order in the summary.
@@ -253,39 +255,16 @@ class _Run:
     def _commit_finished(self) -> None:
         while self.jobs and self.jobs[0].batches_left == 0:
             job = self.jobs.popleft()
-            results = list(job.results())
+            results = job.results()
             marker = self.folder.commit(
                 job.shard,
                 results,
                 input_digest=job.input_digest,
-                work_digest=self.work_digest,
-                stats=tally(results),
+                work_digest=self.planner.work_digest,
+                stats=tally(results) | self.heeding.tally(results),
+                rulings=job.rulings,
             )
             self.markers.append(marker)
-
-    def _input_digest(self, items: Iterable[Record | Rejected]) -> str:
-        """Return a digest of all that is known of the items without opening images: text, places, file stamps."""
-        sha = hashlib.sha256()
-        for item in items:
-            image = item.image if isinstance(item, Record) else None
-            if image is not None and image.data is not None:
-                sha.update(digest_bytes(image.data).encode())
-                item = replace(item, image=replace(image, data=None))  # type: ignore[arg-type]
-            elif image is not None and image.path is not None:
-                sha.update(self._stamp(image.path).encode())
-            sha.update(repr(item).encode("utf-8", "backslashreplace"))
-        return sha.hexdigest()
-
-    def _stamp(self, path: str) -> str:
-        if path not in self.stamps:
-            if len(self.stamps) > 10_000:
-                self.stamps.clear()
-            try:
-                stat = Path(path).stat()
-                self.stamps[path] = f"{stat.st_size}:{stat.st_mtime_ns}"
-            except (OSError, ValueError) as error:  # ValueError: a path no file can have
-                self.stamps[path] = type(error).__name__
-        return self.stamps[path]
 
     def _report(self) -> None:
         self.watch(Progress(done=self.done, total=self.found.items, failed=self.failed, resumed=self.resumed))
@@ -305,6 +284,7 @@ class _Run:
             seconds=seconds,
             stats=merge(m.stats for m in markers),
             notes=list(self.reader.notes),
+            redone=self.redone,
         )
 
 
@@ -389,24 +369,6 @@ def _compares_neighbours(stages: Sequence[Stage]) -> bool:
 def limits_of(policy: ImagePolicy) -> Limits:
     """Return the decoder's limits that a recipe sets."""
     return Limits(formats=tuple(policy.formats), max_bytes=policy.max_bytes, max_pixels=policy.max_pixels)
-
-
-def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
-def _settled(folder: RunFolder, marker: Marker) -> Mapping[str, Record | Rejected]:
-    """Return the results of a shard that a retry leaves as they are, by key.
-
-    What was rejected while reading is left out: the reader says it again, and a duplicate bears a record's key.
-    """
-    return {
-        item.key: item
-        for item in folder.results(marker.shard)
-        if isinstance(item, Record) or (not item.retryable and item.stage != "read")
-    }
 
 
 def _versions() -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Final
 
 from recaption.core.printable import printable
 from recaption.core.types import Caption, Record, Rejected
+from recaption.stages.heed import Heed
+from recaption.stages.versions import root_of
 
 __all__ = ["merge", "tally"]
 
@@ -100,9 +102,18 @@ def _contest(record: Record) -> list[str]:
     if record.original_text is None or not any(c.origin in ("model", "fused") for c in record.captions):
         return []
     found = ["a model wrote beside an original"]
-    if record.best is not None and record.best.origin in ("alt", "human"):
+    if (
+        record.best is not None
+        and record.best.origin in ("alt", "human")
+        and not _by_audit(record, record.best)
+    ):
         found.append("the original stays")
     return found
+
+
+def _by_audit(record: Record, caption: Caption) -> bool:
+    """Say whether a person wrote a caption in an audit; what came with the data may be by people too."""
+    return root_of(caption, {c.id: c for c in record.captions}).provenance.stage == Heed.name
 
 
 def _tally_details(caption: Caption, groups: Mapping[str, Counter[str]]) -> None:

@@ -1,0 +1,60 @@
+// What stands in place of the work: the way in, the end, a server that says no.
+
+import { $, button, el, plain, show, t } from "./dom.js";
+
+function screen(name, ...nodes) {
+  document.body.dataset.screen = name;
+  show($("stage"), false);
+  show($("bar"), false);
+  $("side").replaceChildren(el("div", { class: "screen" }, ...nodes));
+}
+
+/** Take a screen away again. */
+export function work() {
+  delete document.body.dataset.screen;
+  show($("stage"));
+  show($("bar"));
+}
+
+export function gate(wasUsed, holds) {
+  show($("progress"), false);
+  screen("gate", el("h1", {}, t("gate_title")), el("p", {}, t(wasUsed ? "gate_used" : "gate_text")),
+    holds ? el("p", {}, t("gate_kept")) : null);
+}
+
+export function waiting() {
+  screen("waiting", el("p", { class: "quiet" }, t("working")));
+}
+
+export function broken(message) {
+  screen("broken", el("h1", {}, t("broken_title")), el("p", {}, ...plain(t("broken_text", { message }))));
+}
+
+/** The end, for now or for good. */
+export function done(progress, { revisit, undo }) {
+  const all = progress.finished >= progress.items;
+  const mine = progress.mine_done;
+  const [title, text] = all ? ["done_title", "done_all"]
+    : progress.leased ? ["wait_title", "wait_others"] : ["rest_title", "rest_mine"];
+  const parts = [el("h1", {}, t(title)), el("p", {}, t(text, { all: progress.items }))];
+  if (mine) {
+    const each = progress.mine_spent_ms / 1000 / mine;
+    const told = { done: mine, time: time(progress.mine_spent_ms), seconds: each < 10 ? each.toFixed(1) : Math.round(each) };
+    parts.push(el("p", { class: "quiet" }, t("done_yours", told)));
+  }
+  const row = el("div", { class: "row" });
+  if (progress.mine_skipped && !all) {
+    parts.push(el("p", { class: "quiet" }, t("done_skipped", { skipped: progress.mine_skipped })));
+    row.append(button(t("go_skipped"), "revisit", { kind: "good", onclick: revisit }));
+  }
+  if (mine || progress.mine_skipped) row.append(button(t("undo"), "undo-last", { key: "u", onclick: undo }));
+  screen("done", el("div", { class: "tick", "aria-hidden": "true" }, progress.leased && !all ? "…" : "✓"), ...parts, row);
+}
+
+function time(ms) {
+  const minutes = Math.floor(ms / 60000);
+  const seconds = Math.round((ms % 60000) / 1000);
+  const hours = Math.floor(minutes / 60);
+  if (hours) return `${hours} h ${minutes % 60} min`;
+  return minutes ? `${minutes} min ${seconds} s` : `${seconds} s`;
+}

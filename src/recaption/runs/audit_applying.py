@@ -1,0 +1,126 @@
+"""Bring what people decided in an audit into the run that was audited, doing nothing else again.
+
+The rulings become a file of the run folder, and the run goes on with them: a kill at any moment costs what was being
+done, and the same call again ends in the same bytes. Whoever runs the recipe later, changed or not, heeds them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from recaption.audit.rulings import rulings_in
+from recaption.core.protocols import Reader
+from recaption.datasets.detect import open_dataset
+from recaption.datasets.meter import Budget
+from recaption.datasets.readers.options import ReaderOptions
+from recaption.datasets.rulings import Ruling, rulings_place, write_rulings
+from recaption.datasets.run_folder import RunFolder
+from recaption.recipes.recipe import load_recipe
+from recaption.recipes.strict import validated
+from recaption.runs.heeding import AUDIT, FAILED, NOTHING_LEFT
+from recaption.runs.run import Progress, RunOptions, Summary, run
+
+if TYPE_CHECKING:
+    from recaption.audit.store import AuditStore
+
+__all__ = ["Applied", "apply"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of all rulings that hold for a run, and what it took to heed those that were new."""
+
+    rulings: int
+    accepted: int
+    edited: int
+    to_candidate: int
+    """Rejected; another candidate stands."""
+    to_original: int
+    """Rejected; the text that came with the data stands."""
+    dropped: int
+    """Rejected; nothing else may stand."""
+    not_chosen: int
+    """Rejected, and no longer chosen anyway, because the recipe has changed since."""
+    preferred: int
+    failed: int
+    """Edited; the new text could not be scored."""
+    stale: int
+    """On captions or records that are there no more; nothing was done."""
+    redone: int
+    """Records this call has touched."""
+    calls_paid: int
+    summary: Summary
+    """Of the run as a whole."""
+
+
+def apply(
+    folder: RunFolder,
+    said: AuditStore | Iterable[Ruling],
+    *,
+    workers: int | None = None,
+    budget: Budget | None = None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Applied:
+    """Heed what people decided, and nobody else: rulings given before that are not among these no longer hold.
+
+    Args:
+        said: The store of the audit, or the rulings its words come to.
+        budget: The most that model calls may cost; where only scorers are asked, as after an audit, none is spent.
+
+    Raises:
+        RunFolderError: There is no run, it has not ended, another one is writing to the folder, or the store holds
+            items of something else.
+        UserError: The input of the run cannot be read any more.
+        BackendError: A scorer is gone; the same call goes on later.
+    """
+    place = rulings_place(folder.root)
+    if not place.is_file():  # with it, an unfinished run is one that was applying rulings when it was stopped
+        folder.require_complete()
+    about = folder.describe()
+    rulings = list(rulings_in(said) if _is_store(said) else said)  # type: ignore[arg-type]
+    if rulings or place.is_file():
+        write_rulings(place, rulings)
+    options = RunOptions(
+        seed=about["seed"],
+        shard_size=about["shard_size"],
+        batch_size=about.get("batch_size", RunOptions().batch_size),
+        budget=budget or Budget(),
+    )
+    options = options if workers is None else replace(options, workers=workers)
+    recipe = load_recipe(str(folder.root / "recipe.yaml"))
+    summary = run(_reader(about["input"]), recipe, folder, options, source=about["input"], watch=watch)
+    return _applied(len(rulings), summary)
+
+
+def _is_store(said: object) -> bool:
+    return hasattr(said, "verdicts") and hasattr(said, "items")
+
+
+def _reader(spec: Mapping[str, Any]) -> Reader:
+    return open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+
+
+def _applied(rulings: int, summary: Summary) -> Applied:
+    effects = summary.stats.get(AUDIT, {})
+
+    def count(*names: str) -> int:
+        return sum(effects.get(name, 0) for name in names)
+
+    return Applied(
+        rulings=rulings,
+        accepted=count("accepted", "accepted, not chosen"),
+        edited=count("edited"),
+        to_candidate=count("rejected, another candidate stands"),
+        to_original=count("rejected, the original stands"),
+        dropped=count(NOTHING_LEFT),
+        not_chosen=count("rejected, not chosen"),
+        preferred=count("preferred", "preferred, not chosen"),
+        failed=count(FAILED),
+        # Those on records that are not there, or that the recipe rejects now, have left no trace in the records.
+        stale=rulings - sum(n for name, n in effects.items() if name != "stale"),
+        redone=summary.redone,
+        calls_paid=summary.calls_paid,
+        summary=summary,
+    )

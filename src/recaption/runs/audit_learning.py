@@ -1,0 +1,319 @@
+"""Learning a preference model from an audit, from names to files.
+
+```
+out/audit/
+  preference.json   the head: a recipe scores by it as `preference: {file: out/audit/preference.json}`
+  calls.sqlite      embeddings and scores that are not paid for again
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recaption import __version__
+from recaption.audit.examples import Examples, examples_of, without
+from recaption.audit.held_out import Comparison, Figure
+from recaption.audit.learning import Lesson, learned, require_lesson
+from recaption.audit.project import About
+from recaption.audit.store import AuditStore
+from recaption.core.errors import BudgetError, UserError
+from recaption.core.protocols import Closing, Context, EmbeddedText, Embedder, Usage
+from recaption.core.types import Caption, Kept, Provenance, Record
+from recaption.datasets.atomic import make_folder, write_atomic
+from recaption.datasets.ledger import SqliteLedger
+from recaption.datasets.run_folder import RunFolder
+from recaption.evaluation.extract.embeddings import embeddings
+from recaption.evaluation.subject import Item, Subject
+from recaption.evaluation.tools import Tools
+from recaption.media.images import BatchImages
+from recaption.models.preference import pinned
+from recaption.models.preference_head import Head, features
+from recaption.recipes.backends import BackendValue, backend
+from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
+from recaption.runs.run import limits_of
+from recaption.stages.score import Score
+
+__all__ = ["PREFERENCE_FILE", "Learned", "learn"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+PREFERENCE_FILE: Final = "preference.json"
+OURS: Final = ("store.sqlite", "quality.json", "calls.sqlite", PREFERENCE_FILE)
+"""What marks the folder of an audit."""
+COSINE: Final = "cosine"
+"""Name of the plain score that all texts have: the agreement of image and text by the encoder itself."""
+_LABEL: Final = "encoder"
+_SAME: Final = 1e-4
+_KINDS: Final = {
+    "accepted": "accepted above not accepted",
+    "preferred": "preferred above another",
+    "edited": "edited above the caption (decides nothing)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What was learned from an audit."""
+
+    lesson: Lesson
+    head: Head
+    file: Path | None
+    """Where the head was written; None where it was not."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Words or items that taught nothing: reason to how many."""
+    paid: int = 0
+    """Calls made of models; what was remembered is not among them."""
+
+    @property
+    def sentence(self) -> str:
+        """What the head is worth and whether it was written, in a line for people."""
+        found = self.lesson
+        told = {
+            "better": f"Better than {found.against} on judgements that it had not learned from.",
+            "no better": f"No better than {found.against} on judgements that it had not learned from.",
+            "too few": "Too few judgements to tell whether it is any better than the scores there are: it takes 50 "
+            "captions accepted and 50 not, or 50 preferences.",
+        }[found.verdict]
+        if self.file is not None:
+            return f"{told} Written to {self.file}."
+        return f"{told} Nothing was written; --even-so writes it."
+
+    def rows(self) -> list[list[str]]:
+        """Return the comparisons as text, the header first: shares of held-out pairs where the better text wins."""
+        header = ["held-out pairs", "items", "pairs", "learned", "best plain score", "", "gain"]
+        return [header, *(_row(comparison) for comparison in self.lesson.comparisons)]
+
+
+def learn(
+    folder: Path,
+    store: AuditStore,
+    out_file: Path | None = None,
+    *,
+    scorer: BackendValue | None = None,
+    seed: int = 0,
+    even_so: bool = False,
+    watch: Callable[[str], None] = lambda doing: None,
+) -> Learned:
+    """Learn what people accept from what stands in a store; learn again and no model is asked twice.
+
+    A head that is no better than the plain scores, or of which that cannot be told yet, is written only if asked for:
+    a recipe that ranks by it would be slower and no better.
+
+    Args:
+        folder: Of the audit; the recipe that lies there says which scorers there are and how images are read.
+        out_file: Where the head goes; `FOLDER/audit/preference.json` if None.
+        scorer: The encoder that the head is learned on, as a recipe names it; if None, the recipe's first that embeds
+            images and texts.
+        seed: Decides folds, resamples, and which items are taken of very many.
+        even_so: Write it whatever it is worth.
+        watch: Told what is being done.
+
+    Raises:
+        UserError: There is nothing to learn from yet, or no encoder, or it cannot be loaded.
+        BackendError: A model or the ledger fails. What was paid for is remembered.
+    """
+    about = About.of(store.settings.about)
+    examples = examples_of(store.items(), store.verdicts(standing_only=True), about, seed=seed)
+    require_lesson(examples)
+    recipe = _recipe(folder, about)
+    named = scorer if scorer is not None else _first_encoder(recipe)
+    with _opened(folder, named, recipe) as tools:
+        watch(f"embedding {len(examples.keys):,} images and {len(examples.texts):,} texts")
+        encoder = cast(Embedder, tools.image_text[_LABEL])
+        examples, found = _embedded(examples, tools)
+        plain = {COSINE: found[:, 0], **_plain(examples, recipe, tools, watch)}
+        paid = cast(SqliteLedger, tools.ledger).paid
+        watch("learning")
+        lesson = learned(examples, found, _distinct(plain), seed=seed)
+        head = _head(lesson, pinned(named, encoder).model_dump(), examples, seed)
+    file = out_file or folder / "audit" / PREFERENCE_FILE
+    written = lesson.verdict == "better" or even_so
+    if written:
+        make_folder(file.parent)
+        write_atomic(file, head.to_bytes())
+    return Learned(
+        lesson=lesson, head=head, file=file if written else None, left_out=examples.left_out, paid=paid
+    )
+
+
+def _recipe(folder: Path, about: About) -> Recipe | None:
+    """Return the recipe of the run that was audited; None where it is not here."""
+    for place in (folder, Path(about.source)) if about.source else (folder,):
+        if (place / "recipe.yaml").is_file():
+            return load_recipe(str(place / "recipe.yaml"))
+    return None
+
+
+def _scorers(recipe: Recipe | None) -> dict[str, BackendValue]:
+    """Return label to model of all that scores captions in a recipe."""
+    found: dict[str, BackendValue] = {}
+    for spec in recipe.stages if recipe is not None else ():
+        if spec.name == "score":
+            found |= cast("Mapping[str, BackendValue]", getattr(spec.params, "scorers", {}))
+    return found
+
+
+def _first_encoder(recipe: Recipe | None) -> BackendValue:
+    for label, value in _scorers(recipe).items():
+        if isinstance(backend("scorers", value, f"score.scorers.{label}").build(), Embedder):
+            return value
+    raise UserError(
+        "no scorer of this run embeds images and texts, and a preference model is learned on such embeddings. "
+        "Name one: --scorer MODEL"
+    )
+
+
+class _Unpaid:
+    """A meter for models that cost nothing but time."""
+
+    def reserve(self, name: str, most: Usage) -> None:
+        raise BudgetError("learning from an audit asks no generator")
+
+    def settle(self, name: str, most: Usage, used: Usage) -> None:
+        raise BudgetError("learning from an audit asks no generator")
+
+
+@contextmanager
+def _opened(folder: Path, named: BackendValue, recipe: Recipe | None) -> Iterator[Tools]:
+    """Hold the audit's ledger and give the encoder until all is learned."""
+    encoder = backend("scorers", named, "--scorer").build()
+    if not isinstance(encoder, Embedder):
+        raise UserError(f"--scorer: {encoder.name} embeds no images and texts. CLIP, SigLIP and their kin do.")
+    policy = recipe.images if recipe is not None else ImagePolicy()
+    limits = limits_of(policy)
+    place = folder / "audit"
+    with ExitStack() as open_until_done:
+        open_until_done.enter_context(RunFolder(place).locked(ours=OURS))
+        if isinstance(encoder, Closing):
+            open_until_done.callback(encoder.close)
+        ledger = SqliteLedger(place / "calls.sqlite")
+        open_until_done.callback(ledger.close)
+        yield Tools(
+            ledger=ledger,
+            meter=_Unpaid(),
+            make_images=lambda: BatchImages(limits, policy.max_side_px),
+            image_text={_LABEL: encoder},
+        )
+
+
+def _embedded(examples: Examples, tools: Tools) -> tuple[Examples, Floats]:
+    """Return the examples whose images can be read, and the features of their texts."""
+    texts: list[list[str]] = [[] for _ in examples.keys]
+    for judged in examples.texts:
+        texts[judged.item].append(judged.text)
+    items = tuple(
+        Item(key=key, texts=(tuple(some),), record=Record(key=key, image=image))
+        for key, image, some in zip(examples.keys, examples.images, texts, strict=True)
+    )
+    found = embeddings(Subject(columns=("judged",), items=items), _LABEL, tools)
+    # Texts come back by item, in the order in which they went in; and so they lie in the examples.
+    read = found.texts["judged"]
+    known = found.images.known[read.owners]
+    kept = without(examples, np.flatnonzero(~found.images.known).tolist(), "items whose image cannot be read")
+    require_lesson(kept)
+    told = [
+        EmbeddedText(vector, int(tokens), int(unseen))
+        for vector, tokens, unseen in zip(
+            read.vectors[known], read.tokens[known], read.unseen[known], strict=True
+        )
+    ]
+    images = found.images.vectors[read.owners[known]].astype(np.float64)
+    return kept, features(images, [judged.text for judged in kept.texts], told)
+
+
+def _plain(
+    examples: Examples, recipe: Recipe | None, tools: Tools, watch: Callable[[str], None]
+) -> dict[str, Floats]:
+    """Return the run's scores by label, of each text; the recipe's scorers are asked about what people wrote."""
+    labels = sorted({label for judged in examples.texts for label in judged.scores})
+    found = {
+        label: np.array([judged.scores.get(label, np.nan) for judged in examples.texts]) for label in labels
+    }
+    known = _scorers(recipe)
+    scorers = {label: known[label] for label in labels if label in known}
+    missing = {i for label in scorers for i in np.flatnonzero(np.isnan(found[label])).tolist()}
+    if not missing:
+        return found
+    watch(f"scoring {len(missing):,} texts that people wrote")
+    stage = Score(Score.Params(scorers=scorers, on_image_error="keep"))
+    try:
+        for i in sorted(missing):
+            for label, value in _asked(stage, examples, i, tools.context()).items():
+                if np.isnan(found[label][i]):
+                    found[label][i] = value
+    finally:
+        stage.close()
+    return found
+
+
+def _asked(stage: Score, examples: Examples, i: int, context: Context) -> dict[str, float]:
+    """Return what a stage scores one text."""
+    judged = examples.texts[i]
+    caption = Caption(text=judged.text, origin="human", provenance=Provenance(stage="audit"))
+    record = Record(key=examples.keys[judged.item], image=examples.images[judged.item], captions=(caption,))
+    (outcome,) = stage.process([record], context)
+    scores = outcome.record.captions[0].scores if isinstance(outcome, Kept) else {}
+    return {label: score.value for label, score in scores.items() if score.value is not None}
+
+
+def _distinct(plain: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the scores without the encoder's cosine where the run has it under a name of its own."""
+    cosine = plain[COSINE]
+    twins = [
+        label
+        for label, values in plain.items()
+        if label != COSINE and not np.isnan(values).any() and np.allclose(values, cosine, atol=_SAME)
+    ]
+    return {label: values for label, values in plain.items() if label != COSINE or not twins}
+
+
+def _head(lesson: Lesson, encoder: Mapping[str, Any], examples: Examples, seed: int) -> Head:
+    return Head.model_validate(
+        {
+            "encoder": encoder,
+            "mean": lesson.mean.tolist(),
+            "scale": lesson.scale.tolist(),
+            "weights": lesson.weights.tolist(),
+            "bias": lesson.bias,
+            "verdict": lesson.verdict,
+            "against": lesson.against,
+            "learned": {
+                "recaption": __version__,
+                "seed": seed,
+                "items": lesson.items,
+                "accepted": lesson.accepted,
+                "not accepted": lesson.rejected,
+                "pairs": dict(lesson.pairs),
+                "left out": dict(examples.left_out),
+                "strength": lesson.strength,
+                "held out": [asdict(comparison) for comparison in lesson.comparisons],
+            },
+        }
+    )
+
+
+def _row(found: Comparison) -> list[str]:
+    few = "" if found.enough or found.kind == "edited" else " (too few to decide)"
+    return [
+        _KINDS[found.kind] + few,
+        f"{found.items:,}",
+        f"{found.pairs:,}",
+        _share(found.learned),
+        found.against,
+        _share(found.best),
+        _share(found.gain, sign="+"),
+    ]
+
+
+def _share(figure: Figure, sign: str = "") -> str:
+    of = figure.interval
+    told = f"{figure.value:{sign}.3f}"
+    return told if of is None else f"{told} ({of.low:{sign}.3f} to {of.high:{sign}.3f})"

@@ -1,0 +1,368 @@
+"""What people decided comes back into the run: nothing else is touched, nothing is paid twice, nothing is lost."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from benchmarks.kill_resume import outputs
+from recaption.audit.opening import create_store
+from recaption.audit.project import About
+from recaption.audit.sheets import sheet_of
+from recaption.audit.types import AuditItem, Draft, Settings
+from recaption.core.errors import RunFolderError
+from recaption.core.types import Record, Rejected
+from recaption.datasets.detect import open_dataset
+from recaption.datasets.readers.options import ReaderOptions
+from recaption.datasets.rulings import Ruling, rulings_place, write_rulings
+from recaption.datasets.run_folder import RunFolder
+from recaption.media.checks.batches import BATCH_FINDINGS
+from recaption.models.scripted import ScriptedGenerator
+from recaption.recipes.recipe import load_recipe
+from recaption.runs.audit_applying import Applied, apply
+from recaption.runs.explain import explain_lines, find
+from recaption.runs.run import RunOptions, Summary, run
+from recaption.runs.verify import verify
+
+RECIPE = """
+stages:
+  - normalise
+  - triage
+  - caption:
+      captioner: {scripted: {behaviour: {truthful: 4, blind: 2, rambling: 1, bang: 1}}}
+      aspects: [dense]
+      n: 3
+      temperature: 1.0
+      max_tokens: 60
+      canary: false
+  - check
+  - fit: {budget: words, limit: 20}
+  - score: {scorers: {repetition: repetition}}
+  - select:
+      prefer: [{origin: model}, {}]
+      by: {repetition: -1}
+      keep: 2
+  - mark_for_audit
+"""
+IMAGES = 24
+OPTIONS = RunOptions(shard_size=8, batch_size=4, workers=2)
+LONG = "A person wrote far more than the budget takes. " * 5
+
+
+def captioned(images: Path, out: Path, recipe: str = RECIPE, **options: Any) -> Summary:
+    """Run the recipe, as `recaption run` does."""
+    written = out.parent / "mine.yaml"
+    written.write_text(recipe)
+    reader = open_dataset(str(images), options=ReaderOptions())
+    source = {"path": str(images), "options": {}}
+    loaded = load_recipe(str(written))
+    return run(reader, loaded, RunFolder(out), replace(OPTIONS, **options), source=source)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images and, in `work/out`, a finished run."""
+    root = tmp_path_factory.mktemp("finished")
+    (root / "images").mkdir()
+    for i in range(IMAGES):
+        pixels = np.random.default_rng(i).integers(0, 256, (2, 2, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((32, 32)).save(root / "images" / f"{i:02d}.png")
+        if i % 6:
+            (root / "images" / f"{i:02d}.txt").write_text(f"Photo {i} of a lighthouse | Shop")
+    torn = root / "images" / "23.png"
+    torn.write_bytes(torn.read_bytes()[:60])
+    (root / "work").mkdir()
+    captioned(root / "images", root / "work" / "out")
+    return root
+
+
+@pytest.fixture
+def out(finished: Path) -> Any:
+    """The finished run, restored at the same path for every test: paths are part of what is compared."""
+    kept = finished / "kept"
+    if not kept.exists():
+        shutil.copytree(finished / "work", kept)
+    shutil.rmtree(finished / "work")
+    shutil.copytree(kept, finished / "work")
+    return finished / "work" / "out"
+
+
+def records(out: Path) -> dict[str, Record]:
+    return {record.key: record for record in RunFolder(out).records()}
+
+
+def rows(out: Path) -> dict[str, dict[str, Any]]:
+    paths = sorted((out / "captions").glob("*.parquet"))
+    return {row["key"]: row for path in paths for row in pq.read_table(path).to_pylist()}
+
+
+def ruling(record: Record, outcome: str, **more: Any) -> Ruling:
+    assert record.chosen is not None
+    told: dict[str, Any] = {"auditors": ("Ann",), "guideline": "g1", "at": 1.5, "verdicts": (1,), **more}
+    return Ruling(key=record.key, shown=record.chosen, outcome=outcome, **told)  # type: ignore[arg-type]
+
+
+def decided(out: Path) -> list[Ruling]:
+    """One of each kind, in two of the three shards."""
+    found = records(out)
+    return [
+        ruling(found["01"], "accept"),
+        ruling(found["02"], "edit", text="A person wrote this."),
+        ruling(found["03"], "reject", reason="wrong"),
+        ruling(found["04"], "edit", text=LONG),
+        ruling(found["09"], "reject", rejected=tuple(c.id for c in found["09"].captions), reason="all wrong"),
+        ruling(found["10"], "prefer", preferred=found["10"].originals[0].id),
+        Ruling(key="nobody", shown="x", outcome="accept"),
+    ]
+
+
+def applied(out: Path, rulings: list[Ruling]) -> Applied:
+    return apply(RunFolder(out), rulings, workers=2)
+
+
+@pytest.fixture
+def no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a caption was asked for again")
+
+    monkeypatch.setattr(ScriptedGenerator, "generate", refuse)
+
+
+def test_only_what_was_judged_is_touched_and_only_new_texts_are_paid_for(out, finished, no_generator):
+    before, rulings = rows(out), decided(out)
+    spent = captioned(finished / "images", out).usage
+    found = applied(out, rulings)
+    counts = (
+        found.accepted,
+        found.edited,
+        found.to_candidate,
+        found.to_original,
+        found.dropped,
+        found.preferred,
+    )
+    assert counts == (1, 2, 1, 0, 1, 1)
+    assert (found.rulings, found.stale, found.failed, found.not_chosen) == (7, 1, 0, 0)
+    assert (found.redone, found.calls_paid) == (6, 2)
+    assert found.summary.resumed == IMAGES - 6
+    after = rows(out)
+    judged = {"01", "02", "03", "04", "09", "10"}
+    assert {key for key in before if after.get(key) != before[key]} == judged
+    assert {key: row["original_caption"] for key, row in after.items()} == {
+        key: row["original_caption"] for key, row in before.items() if key != "09"
+    }
+    assert (after["02"]["caption"], after["02"]["origin"]) == ("A person wrote this.", "human")
+    assert after["04"]["origin"] == "human"
+    assert len(after["04"]["caption"].split()) <= 20
+    assert after["10"]["caption"] == "Photo 10 of a lighthouse | Shop"
+    human = records(out)["02"].best
+    assert human is not None
+    assert {"repetition", "tokens"} <= human.scores.keys()
+    (gone,) = [r for r in RunFolder(out).results(1) if isinstance(r, Rejected)]
+    assert (gone.key, gone.stage, gone.kind, gone.raw) == (
+        "09",
+        "audit",
+        "dropped",
+        "Photo 9 of a lighthouse | Shop",
+    )
+    assert found.summary.usage == spent
+
+
+def test_a_shard_without_verdicts_is_not_written_again(out, no_generator):
+    before = {path: path.stat().st_ino for path in sorted(out.glob("*/00002.*"))}
+    applied(out, decided(out))
+    assert {path: path.stat().st_ino for path in sorted(out.glob("*/00002.*"))} == before
+    assert len(before) == 3
+
+
+def test_the_folder_is_sound_and_says_who_decided(out, no_generator):
+    applied(out, decided(out))
+    assert verify(RunFolder(out)).faults == ()
+    told = "\n".join(explain_lines(find(RunFolder(out), "02")))
+    assert "edited by Ann (1 of 1)" in told
+    assert "human, dense · by audit from" in told
+    assert "rejected by Ann (1 of 1): all wrong" in "\n".join(explain_lines(find(RunFolder(out), "09")))
+    described = json.loads((out / "run.json").read_text())
+    assert (described["complete"], described["audit"]["rulings"]) == (True, 7)
+
+
+def test_applying_twice_is_applying_once_and_so_is_a_plain_run(out, finished, no_generator):
+    applied(out, decided(out))
+    once = outputs(out)
+    again = applied(out, list(reversed(decided_before(finished))))
+    assert (again.redone, again.calls_paid, again.edited) == (0, 0, 2)
+    assert outputs(out) == once
+    plain = captioned(finished / "images", out)
+    assert (plain.redone, plain.calls_paid, plain.stats["audit"]["edited"]) == (0, 0, 2)
+    assert outputs(out) == once
+
+
+def decided_before(finished: Path) -> list[Ruling]:
+    return decided(finished / "kept" / "out")
+
+
+def test_it_ends_as_if_people_had_spoken_before_the_run(out, finished, no_generator):
+    applied(out, decided(out))
+    expected = outputs(out)
+    for path in [*out.glob("shards/*"), *out.glob("captions/*"), *out.glob("rejects/*")]:
+        path.unlink()
+    summary = captioned(finished / "images", out)
+    assert (summary.redone, summary.calls_paid) == (IMAGES, 0)
+    assert outputs(out) == expected
+
+
+def test_verdicts_that_change_or_go_are_undone_from_the_ledger(out, finished, no_generator):
+    untouched, first = outputs(out), decided(out)
+    changed = [replace(first[1], text="Another text."), *first[2:4], replace(first[4], reason="other")]
+    applied(out, changed)
+    expected = outputs(out)
+    applied(out, first)
+    found = applied(out, changed)
+    assert (found.redone, found.calls_paid) == (4, 0)  # 01, 02, 09 and 10; what was scored once is remembered
+    assert outputs(out) == expected
+    assert applied(out, []).rulings == 0
+    assert without_audit(outputs(out)) == untouched
+
+
+def test_a_record_made_again_stands_beside_those_it_stood_with_at_first(out, no_generator):
+    untouched, found = outputs(out), records(out)
+    compared = [r for r in found.values() if any(BATCH_FINDINGS.keys() & c.flags.keys() for c in r.captions)]
+    assert compared
+    applied(out, [ruling(record, "edit", text="A person wrote this.") for record in compared[:1]])
+    assert applied(out, []).redone == 1
+    assert without_audit(outputs(out)) == untouched
+
+
+def without_audit(files: dict[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in files.items() if not name.startswith("audit/")}
+
+
+def test_a_changed_recipe_goes_on_heeding(out, finished, no_generator):
+    rulings = decided(out)
+    applied(out, rulings)
+    changed = RECIPE.replace("limit: 20", "limit: 10").replace("keep: 2", "keep: 3")
+    summary = captioned(finished / "images", out, changed)
+    found = records(out)
+    assert summary.stats["audit"]["edited"] == 2
+    best = {key: record.best for key, record in found.items()}
+    assert [best[key].text for key in ("02", "04")] == [
+        "A person wrote this.",
+        "A person wrote far more than the budget takes.",
+    ]
+    assert summary.calls_paid >= 1  # what is cut elsewhere is new to the scorer
+    assert verify(RunFolder(out)).faults == ()
+
+
+def test_a_changed_captioner_leaves_edits_and_says_what_is_stale(out, finished):
+    applied(out, decided(out))
+    changed = (
+        RECIPE.replace("n: 3", "n: 2")
+        .replace("temperature: 1.0", "temperature: 0.9")
+        .replace("{truthful: 4, blind: 2, rambling: 1, bang: 1}", "{hallucinating: 1}")
+    )
+    summary = captioned(finished / "images", out, changed)
+    found = records(out)
+    assert summary.stats["audit"] == {"edited": 2, "preferred": 1, "stale": 3}
+    assert {key for key, r in found.items() if r.best and "stale_verdict" in r.best.flags} == {"01", "03", "09"}
+    assert found["02"].best is not None
+    assert found["02"].best.provenance.details["audit"]["shown_is_gone"] is True
+    assert applied(out, decided_before(finished)).stale == 4  # and the one on a record nobody has
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_stopped_at_any_write_it_ends_in_the_same_bytes(out, finished, monkeypatch):
+    rulings = decided(out)
+    applied(out, rulings)
+    expected = outputs(out)
+    sync, left = os.fsync, [0]
+
+    def stop(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        sync(descriptor)
+
+    for moment in range(1, 100):
+        shutil.rmtree(out)
+        shutil.copytree(finished / "kept" / "out", out)
+        left[0] = moment
+        monkeypatch.setattr(os, "fsync", stop)
+        try:
+            applied(out, rulings)
+        except Killed:
+            stopped = True
+        else:
+            stopped = False
+        monkeypatch.setattr(os, "fsync", sync)
+        if not stopped:
+            break
+        applied(out, rulings)
+        assert outputs(out) == expected, moment
+    assert moment > 20
+
+
+def test_an_unfinished_run_is_finished_first(out, finished):
+    described = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**described, "complete": False}))
+    with pytest.raises(RunFolderError, match="has not ended"):
+        applied(out, [])
+    assert not rulings_place(out).exists()
+
+
+def test_without_rulings_nothing_in_the_folder_speaks_of_them(out):
+    before = outputs(out)
+    assert applied(out, []).redone == 0
+    assert outputs(out) == before
+    assert all("rulings" not in json.loads(p.read_text()) for p in out.glob("shards/*.json"))
+
+
+def test_a_damaged_file_of_rulings_stops_the_run_before_anything_is_written(out, finished):
+    applied(out, decided(out))
+    rulings_place(out).write_bytes(b"{")
+    before = outputs(out)
+    with pytest.raises(RunFolderError, match="damaged"):
+        captioned(finished / "images", out)
+    assert outputs(out) == before
+
+
+def test_retry_leaves_what_people_decided(out, finished, no_generator):
+    applied(out, decided(out))
+    before = outputs(out)
+    assert captioned(finished / "images", out, retry=True).redone == 0
+    assert outputs(out) == before
+
+
+def test_verdicts_in_a_store_are_applied(out, no_generator):
+    found = records(out)
+    with create_store(out / "audit" / "store.sqlite", Settings(about=About().to_json())) as store:
+        sheets = {key: sheet_of(found[key]) for key in ("01", "02", "03")}
+        store.add_items(AuditItem(key=k, payload=sheet.to_payload()) for k, sheet in sheets.items() if sheet)
+        ann = store.add_auditor("Ann")[0].id
+        drafts = [
+            Draft(action="accept"),
+            Draft(action="edit", text="Seen."),
+            Draft(action="reject", reason="no"),
+        ]
+        for number, draft in enumerate(drafts):
+            got = store.next_item(ann)
+            assert got is not None
+            store.submit(ann, got.item.position or 0, draft, request=str(number), fence=got.lease.fence)
+        result = apply(RunFolder(out), store, workers=1)
+    assert (result.accepted, result.edited, result.to_candidate, result.redone) == (1, 1, 1, 3)
+    assert rows(out)["02"]["caption"] == "Seen."
+    assert rows(out)["02"]["origin"] == "human"
+    write_rulings(rulings_place(out), [])
+    assert captionless(out) == []
+
+
+def captionless(out: Path) -> list[str]:
+    return [key for key, row in rows(out).items() if not row["caption"]]
