@@ -548,6 +548,7 @@ def test_model_recipes_run_with_models_named_on_the_command_line(images, tmp_pat
     assert "flag not_selected" in told
 
 
+@pytest.mark.slow
 def test_the_embedded_models_say_what_they_know_and_libraries_keep_quiet(images, tmp_path):
     told = recaption(
         "run", images, tmp_path / "out", "--recipe", "hybrid", "--limit", "2", "--batch-size", "2", fresh=True

@@ -73,6 +73,7 @@ def test_a_run_is_evaluated_and_evaluated_again_without_paying_twice(out):
     assert report(out) == found
 
 
+@pytest.mark.slow
 def test_the_run_stays_sound_and_can_go_on(out):
     recaption("eval", out, *TEXTS_ONLY)
     assert "sound" in recaption("verify", out)
@@ -81,6 +82,7 @@ def test_the_run_stays_sound_and_can_go_on(out):
     )
 
 
+@pytest.mark.slow
 def test_every_figure_of_every_item_is_in_a_table(out):
     recaption("eval", out, *TEXTS_ONLY)
     items = pq.read_table(out / "evaluation" / "items.parquet")
@@ -151,6 +153,7 @@ def test_a_gate_fails_with_code_three_after_the_report_is_written(table, tmp_pat
     assert (tmp_path / "f" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_over_what_they_share(out, tmp_path):
     other = tmp_path / "other"
     recaption("run", report_input(out), other, "--recipe", "rules", *FIVE_WORDS)

@@ -31,6 +31,10 @@ STOCK: Mapping[str, Any] = {
 }
 
 
+pytestmark = pytest.mark.slow
+"""Whole trainings, if of a few steps."""
+
+
 @pytest.fixture(scope="module")
 def trained(run_training: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     out = tmp_path_factory.mktemp("models")

@@ -142,7 +142,10 @@ def open_(
 ) -> None:
     """Draw a sample and open the page where people judge it; later, go on with the sample that was drawn."""
     from recaption import console
+    from recaption.audit.web import require_page
     from recaption.runs.auditing import begin, resume
+
+    require_page()
 
     given = {
         "share": share,
@@ -183,6 +186,9 @@ def invite(
     project: Project = "recaption",
 ) -> None:
     """Print a link for one auditor, good once; for one who has lost theirs, a new one, and the old one ends."""
+    from recaption.audit.web import require_page
+
+    require_page()
     from recaption.audit.web.serving import link
 
     with place_of(out, store, project).open() as opened:

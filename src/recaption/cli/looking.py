@@ -56,15 +56,43 @@ def export(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the format: `mode=append`.")
     ] = None,
+    best: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Only so much of the records, the best by --by: 0.5 for half of them."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCORE", help="A score of the chosen captions, as `explain` shows it: image_text."
+        ),
+    ] = None,
+    lowest: Annotated[
+        bool, typer.Option("--lowest", help="With --best: the lowest score is the best.")
+    ] = False,
 ) -> None:
     """Write a run's captions in the format your training reads; the originals go along."""
     from recaption import console
+    from recaption.core.errors import UserError
     from recaption.datasets.run_folder import RunFolder
     from recaption.datasets.writers import export as write
+    from recaption.runs.best import best_share
 
+    if (best is None) != (by is None) or (lowest and best is None):
+        raise UserError("--best and --by go together, and --lowest with them: --best 0.5 --by image_text")
     folder = RunFolder(out)
     folder.require_complete()
-    counts = write(folder.records(), format, target, pairs(set_ or []))
+    records = folder.records()
+    if best is not None and by is not None:
+        found = best_share(folder, by, best, lowest=lowest)
+        records = found.records()
+        console.out.print(
+            f"the best {found.kept:,} of {found.kept + found.worse:,} by {console.safe(by)}, "
+            f"{found.limit:.4g} or {'less' if lowest else 'more'}; left out: {found.worse:,} that are worse, "
+            f"{found.lacking:,} without that score"
+        )
+    counts = write(records, format, target, pairs(set_ or []))
     console.out.print(", ".join(f"{console.safe(k)}: {v:,}" for k, v in counts.items()))
     made = {"written", "unchanged", "skipped", "shards", "annotations", "instances"}
     if any(count for name, count in counts.items() if name not in made):

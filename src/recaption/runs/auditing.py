@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from recaption.audit.opening import create_store, default_place, open_store
 from recaption.audit.preferences import Preferences, read_preferences
@@ -22,13 +22,15 @@ from recaption.audit.project import About
 from recaption.audit.quality import Quality, read_quality
 from recaption.audit.sampling import Design, Drawn, SamplePlan, draw_sample
 from recaption.audit.sheets import Sheet, sheet_of
-from recaption.audit.store import AuditStore
 from recaption.audit.strata import DOUBTS, dividers, rows
 from recaption.audit.types import AuditItem, Settings
 from recaption.audit.words import judgements
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import JsonValue, Record
 from recaption.datasets.atomic import make_folder, write_atomic
+
+if TYPE_CHECKING:
+    from recaption.audit.store import AuditStore
 
 __all__ = ["AuditPlace", "Sampling", "begin", "found_in", "plan_of", "resume", "write_found"]
 

@@ -44,6 +44,11 @@ LIBRARIES = (
     ("num2words", "hf", "the processor of SmolVLM"),
     ("accelerate", "hf", "models spread over devices"),
     ("aiohttp", "openai", "captioners behind an address"),
+    ("sqlalchemy", "audit", "what people say in an audit"),
+    ("fastapi", "audit", "the page of an audit"),
+    ("jinja2", "audit", "the page of an audit"),
+    ("uvicorn", "audit", "the page of an audit"),
+    ("psycopg", "postgres", "audits in PostgreSQL"),
     ("lingua-language-detector", "langid", "telling Latin-script languages apart"),
 )
 

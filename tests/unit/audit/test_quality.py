@@ -255,6 +255,7 @@ class World:
         return words
 
 
+@pytest.mark.slow
 def test_closed_loop_intervals_hold_the_truth():
     repeats, held, guarded, naive, errors = 200, 0, 0, 0, []
     for seed in range(repeats):

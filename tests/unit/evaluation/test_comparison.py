@@ -194,6 +194,7 @@ def test_swapping_the_columns_turns_everything_round(pairs: list[tuple[float | N
         assert a.delta == pytest.approx(-b.delta)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_the_interval_of_a_paired_difference_covers_the_truth(shift: float):
     """95 % intervals cover 93 to 97 %, but for the error of 300 repeats (1.3 %)."""
