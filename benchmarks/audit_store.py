@@ -3,8 +3,9 @@
     python -m benchmarks.audit_store [--items 1000000] [--people 20] [--rounds 50] [--overlap 1] [--postgres]
 
 Every auditor is a thread that asks for the next item and submits a verdict: first one item a second each, which no
-person keeps up, then without a pause. `judged` sets how much of the sample is finished before the clock starts, so that what
-stands at the head of the queue is done. At the end one auditor imports verdicts, and looks back at the last twenty.
+person keeps up, then without a pause. `--judged` sets how much of the sample is finished before the clock starts, so
+that what stands at the head of the queue is done. At the end verdicts are imported, and an auditor looks back at the
+last twenty.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from recaption.audit.opening import create_store
 from recaption.audit.project import About
 from recaption.audit.sheets import sheet_of
 from recaption.audit.types import AuditItem, Draft, Settings
-from recaption.core.errors import RunFolderError
+from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import Record, Rejected
 from recaption.datasets.detect import open_dataset
 from recaption.datasets.readers.options import ReaderOptions
@@ -250,8 +250,8 @@ def test_a_changed_recipe_goes_on_heeding(out, finished, no_generator):
     summary = captioned(finished / "images", out, changed)
     found = records(out)
     assert summary.stats["audit"]["edited"] == 2
-    best = {key: record.best for key, record in found.items()}
-    assert [best[key].text for key in ("02", "04")] == [
+    best = {key: record.best.text for key, record in found.items() if record.best}
+    assert [best[key] for key in ("02", "04")] == [
         "A person wrote this.",
         "A person wrote far more than the budget takes.",
     ]
@@ -271,7 +271,9 @@ def test_a_changed_captioner_leaves_edits_and_says_what_is_stale(out, finished):
     assert summary.stats["audit"] == {"edited": 2, "preferred": 1, "stale": 3}
     assert {key for key, r in found.items() if r.best and "stale_verdict" in r.best.flags} == {"01", "03", "09"}
     assert found["02"].best is not None
-    assert found["02"].best.provenance.details["audit"]["shown_is_gone"] is True
+    told = found["02"].best.provenance.details["audit"]
+    assert isinstance(told, dict)
+    assert told["shown_is_gone"] is True
     assert applied(out, decided_before(finished)).stale == 4  # and the one on a record nobody has
 
 
@@ -318,6 +320,17 @@ def test_an_unfinished_run_is_finished_first(out, finished):
     assert not rulings_place(out).exists()
 
 
+def test_where_captions_would_have_to_be_written_nobody_is_asked_and_a_run_heeds_later(out, finished):
+    Image.new("RGB", (32, 32)).save(finished / "images" / "24.png")
+    try:
+        with pytest.raises(UserError, match="is no longer done"):
+            applied(out, decided(out))
+        summary = captioned(finished / "images", out)
+        assert (summary.items, summary.stats["audit"]["edited"]) == (IMAGES + 1, 2)
+    finally:
+        (finished / "images" / "24.png").unlink()
+
+
 def test_without_rulings_nothing_in_the_folder_speaks_of_them(out):
     before = outputs(out)
     assert applied(out, []).redone == 0
@@ -339,6 +352,21 @@ def test_retry_leaves_what_people_decided(out, finished, no_generator):
     before = outputs(out)
     assert captioned(finished / "images", out, retry=True).redone == 0
     assert outputs(out) == before
+
+
+def test_what_may_be_retried_is_left_for_retry(out, finished, monkeypatch):
+    shutil.rmtree(out)
+    busy = RECIPE.replace("{truthful: 4, blind: 2,", "{truthful: 4, overloaded: 9,").replace("n: 3", "n: 1")
+    retryable = captioned(finished / "images", out, busy).retryable
+    assert retryable > 0
+    untouched, found = outputs(out), records(out)
+    monkeypatch.setattr(ScriptedGenerator, "generate", None)  # a call to it would fail its batch
+    assert applied(out, [ruling(r, "edit", text="Seen.") for r in found.values()]).edited == len(found)
+    assert applied(out, []).summary.retryable == retryable
+    assert without_audit(outputs(out)) == untouched
+    monkeypatch.undo()
+    again = captioned(finished / "images", out, busy, retry=True)
+    assert (again.retryable, again.redone) == (retryable, retryable)
 
 
 def test_verdicts_in_a_store_are_applied(out, no_generator):

@@ -170,7 +170,13 @@ class Crowd:
         self.store.add_items(AuditItem(key=f"key {n}", payload=_sheet(n)) for n in range(items))
         self.page = PageProcess(place, folder)
         self.lease_s, self.overlap = lease_s, overlap
+        self._tabs: list[Tab] = []
         self._links = [self.store.add_auditor(f"auditor {n}") for n in range(people)]
+
+    def tab(self, cookie: str = "") -> Tab:
+        """Return another tab, which is closed at the end."""
+        self._tabs.append(Tab(self.page.port, cookie))
+        return self._tabs[-1]
 
     @contextlib.contextmanager
     def open(self) -> Iterator[list[tuple[int, Tab]]]:
@@ -179,12 +185,14 @@ class Crowd:
         try:
             inside = []
             for auditor, token in self._links:
-                tab = Tab(self.page.port)
+                tab = self.tab()
                 assert tab.enter(token) == 200
-                assert Tab(self.page.port).enter(token) == 401, "a link was good twice"
+                assert self.tab().enter(token) == 401, "a link was good twice"
                 inside.append((auditor.id, tab))
             yield inside
         finally:
+            for tab in self._tabs:
+                tab.close()
             self.page.kill()
             self.store.close()
 
@@ -208,7 +216,7 @@ def campaign(
         windows = []
         for n, (auditor, tab) in enumerate(inside):
             alone = bool(n % TWO_TABS)
-            tabs = [tab] if alone else [tab, Tab(crowd.page.port, tab.cookie)]
+            tabs = [tab] if alone else [tab, crowd.tab(tab.cookie)]
             windows += [
                 Window(t, auditor, f"{n}.{m}", notes, lease_s, alone, habits) for m, t in enumerate(tabs)
             ]
@@ -319,7 +327,7 @@ def race_edits(place: Place, folder: Path, pairs: int) -> dict[str, int]:
         item = tab.post("/api/next", {})[1]["item"]
         first = {"request": "first", "item": 0, "action": "accept", "fence": item["fence"]}
         base = tab.post("/api/verdict", first)[1]["verdict"]
-        tabs = (tab, Tab(crowd.page.port, tab.cookie))
+        tabs = (tab, crowd.tab(tab.cookie))
         for n in range(pairs):
             start = threading.Barrier(2)
 

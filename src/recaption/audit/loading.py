@@ -16,6 +16,7 @@ from recaption.core.errors import UserError
 __all__ = [
     "add_items",
     "escaped",
+    "position_of",
     "positions",
     "read_history",
     "read_item",
@@ -53,6 +54,12 @@ def read_item(connection: sa.Connection, position: int) -> AuditItem:
     if row is None:
         raise UserError(f"there is no item {position} in this audit")
     return _item(row)
+
+
+def position_of(connection: sa.Connection, key: str) -> int | None:
+    """Return the position of an item by its key; None where there is no such item."""
+    place: int | None = connection.execute(_PLACE, {"name": escaped(key)}).scalar_one_or_none()
+    return place
 
 
 def positions(connection: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
@@ -127,6 +134,7 @@ _PROGRESS: Final = {
     for engine, now in NOW.items()
 }
 
+_PLACE: Final = sa.select(items.c.position).where(items.c.key == sa.bindparam("name"))
 _ITEMS: Final = sa.select(items, payloads.c.payload).join(payloads, payloads.c.position == items.c.position)
 _ITEM: Final = _ITEMS.where(items.c.position == sa.bindparam("place"))
 

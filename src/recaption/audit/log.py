@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from recaption.audit.database import Turn
 from recaption.audit.errors import LeaseError
-from recaption.audit.loading import positions
+from recaption.audit.loading import position_of
 from recaption.audit.log_rows import (
     Write,
     append,
@@ -93,7 +93,7 @@ def submit(
 def record(turn: Turn, auditor: int, key: str, draft: Draft, request: str) -> Receipt | Clash:
     """Write a verdict that was given elsewhere, on the auditor's own place or on a free one."""
     person(turn, auditor)
-    item = positions(turn.connection, [key]).get(key)
+    item = position_of(turn.connection, key)
     if item is None:
         raise UserError(f"there is no item {key[:80]!r} in this audit")
     write = Write(auditor, request, item, draft, draft.body())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -40,6 +41,15 @@ _ITEM: Final = sa.select(items).where(items.c.position == _PLACE)
 _LEASE: Final = sa.select(leases).where(leases.c.id == sa.bindparam("fence"), leases.c.auditor == _WHO)
 _STANDING: Final = sa.select(standing).where(standing.c.item == _PLACE, standing.c.auditor == _WHO)
 _STAND: Final = sa.insert(standing)
+_STAND_NOW: Final = (
+    sa.update(standing)
+    .where(standing.c.item == _PLACE, standing.c.auditor == _WHO)
+    .values(verdict=sa.bindparam("number"), skipped=sa.bindparam("is_skip"))
+)
+_LIVE: Final = sa.select(leases).where(
+    leases.c.auditor == _WHO, leases.c.item == _PLACE, leases.c.ended.is_(None)
+)
+_ROW: Final = sa.select(verdicts).where(verdicts.c.id == sa.bindparam("number"))
 _DONE: Final = (
     sa.update(items)
     .where(items.c.position == _PLACE)
@@ -97,8 +107,8 @@ def set_standing(turn: Turn, write: Write, verdict: int, held: sa.Row[Any] | Non
         row = {"item": write.item, "auditor": write.auditor, "verdict": verdict, "skipped": skipped}
         turn.run(_STAND, row)
     else:
-        mine = (standing.c.item == write.item, standing.c.auditor == write.auditor)
-        turn.run(sa.update(standing).where(*mine).values(verdict=verdict, skipped=skipped))
+        where = {"place": write.item, "who": write.auditor}
+        turn.run(_STAND_NOW, {**where, "number": verdict, "is_skip": skipped})
 
 
 def count_done(turn: Turn, row: sa.Row[Any], by: int, *, open_by: int) -> None:
@@ -110,9 +120,12 @@ def count_done(turn: Turn, row: sa.Row[Any], by: int, *, open_by: int) -> None:
 
 def count_auditor(turn: Turn, auditor: int, **changes: int) -> None:
     """Add to an auditor's counters."""
-    turn.run(
-        adding(auditors, *changes).where(auditors.c.id == sa.bindparam("who")), {"who": auditor, **changes}
-    )
+    turn.run(_counting(*changes), {"who": auditor, **changes})
+
+
+@cache
+def _counting(*names: str) -> sa.Update:
+    return adding(auditors, *names).where(auditors.c.id == _WHO)
 
 
 def item_row(turn: Turn, item: int) -> sa.Row[Any]:
@@ -133,8 +146,7 @@ def lease_of(turn: Turn, auditor: int, fence: int) -> sa.Row[Any]:
 
 def live_on(turn: Turn, auditor: int, item: int) -> sa.Row[Any] | None:
     """Return the lease that an auditor holds on an item."""
-    mine = (leases.c.auditor == auditor, leases.c.item == item, leases.c.ended.is_(None))
-    return turn.run(sa.select(leases).where(*mine)).one_or_none()
+    return turn.run(_LIVE, {"who": auditor, "place": item}).one_or_none()
 
 
 def remaining(turn: Turn, row: sa.Row[Any] | None) -> Lease | None:
@@ -165,7 +177,7 @@ def latest(turn: Turn, item: int, auditor: int) -> int | None:
 
 def row_of(turn: Turn, verdict: int) -> sa.Row[Any]:
     """Return a row of the log."""
-    return turn.run(sa.select(verdicts).where(verdicts.c.id == verdict)).one()
+    return turn.run(_ROW, {"number": verdict}).one()
 
 
 def by_request(turn: Turn, table: sa.Table, write: Write) -> sa.Row[Any] | None:

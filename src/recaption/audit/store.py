@@ -105,8 +105,9 @@ class AuditStore:
 
     def item_by_key(self, key: str) -> AuditItem | None:
         """Return the item of a key; None where the sample has none."""
-        place = self.positions([key]).get(key)
-        return None if place is None else self.item(place)
+        with self._database.reading() as connection:
+            place = loading.position_of(connection, key)
+            return None if place is None else loading.read_item(connection, place)
 
     def positions(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the positions of items by their keys; keys that the sample does not have are left out."""

@@ -40,6 +40,7 @@ GROUP_TITLES = {
     "flags": "flags",
     "evidence": "evidence",
     "fit": "token budget",
+    "audit": "what people decided, and what became of it",
     "rejects": "rejects, by stage and reason",
 }
 

@@ -19,6 +19,7 @@ from recaption.core.digests import seed_from
 from recaption.demo.captions import Aspect, describe
 from recaption.demo.facts import Verdict, judge
 from recaption.demo.world import Scene
+from recaption.media.sentences import stripped_sentences
 
 if TYPE_CHECKING:
     from recaption.audit.store import AuditStore
@@ -28,6 +29,8 @@ __all__ = ["DemoAuditor", "reason_against", "work"]
 _MEDIAN_MS: Final = 6_000
 _SPREAD: Final = 0.5
 """Of the logarithm of the time that an item takes."""
+_WRITTEN: Final[tuple[Aspect, ...]] = ("dense", "dense", "dense", "appearance", "texture", "context", "brief")
+"""What they try to write when they edit, in this order, until it is good enough for them."""
 _HASTY: Final = "too vague"
 """What is said against a caption that nothing is wrong with."""
 
@@ -39,17 +42,25 @@ class DemoAuditor:
     name: str
     enough: float = 0.6
     """Share of the scene's facts that a caption must state."""
+    most_sentences: int | None = None
+    """How many a caption may have: a rule of the house, of which no score of images and texts knows."""
+    shortest: bool = False
+    """Of several captions that are right they take the shortest, not the one that says most."""
     edits: float = 0.3
     """How often they write a true caption in place of one that is not good enough; else they reject it."""
     error: float = 0.0
     """How often they say the opposite of what they see, in [0, 1]; at a half their word is worth nothing."""
-    aspect: Aspect = "dense"
-    """What they write when they edit."""
     seed: int = 0
 
     def accepts(self, text: str, scene: Scene, key: str) -> bool:
         """Say whether they would let a caption stand: nothing in it is wrong and it says enough, errors apart."""
-        return (reason_against(text, scene, self.enough) is None) != self._errs(key, text)
+        return (self.against(text, scene) is None) != self._errs(key, text)
+
+    def against(self, text: str, scene: Scene) -> str | None:
+        """Return what they hold against a caption, in the words of the audit's page; None where it is good enough."""
+        wrong = reason_against(text, scene, self.enough)
+        most = self.most_sentences
+        return "poor language" if wrong is None and most and len(stripped_sentences(text)[0]) > most else wrong
 
     def judged(self, key: str, sheet: Sheet, scene: Scene) -> Draft:
         """Return what they say of the caption that stands for an item: accept, edit, or reject with a reason."""
@@ -57,18 +68,18 @@ class DemoAuditor:
         if self.accepts(text, scene, key):
             return said
         draws = self._draws(key, "edit")
-        if draws.random() < self.edits:
-            better = describe(scene, self.aspect, int(draws.integers(1 << 32)))
+        better = self._written(scene, draws) if draws.random() < self.edits else None
+        if better is not None:
             return replace(said, action="edit", text=better)
-        return replace(said, action="reject", reason=reason_against(text, scene, self.enough) or _HASTY)
+        return replace(said, action="reject", reason=self.against(text, scene) or _HASTY)
 
     def compared(self, key: str, sheet: Sheet, scene: Scene, captions: int = 2) -> Draft:
         """Return what they say of the first so many captions side by side: which is best, or that none will do.
 
-        The best is right and says most; in error, another one is taken.
+        The best is right, and says most or is the shortest; in error, another one is taken.
         """
         shown, said = sheet.captions[:captions], self._said(key, sheet)
-        ranked = sorted(shown, key=lambda caption: _merit(caption, scene), reverse=True)
+        ranked = sorted(shown, key=lambda caption: self._merit(caption, scene), reverse=True)
         against = [reason_against(caption.text, scene, 0.0) for caption in ranked]
         if all(against):
             return replace(said, action="reject", reason=against[0])
@@ -76,6 +87,19 @@ class DemoAuditor:
         errs = draws.random() < self.error and len(ranked) > 1
         taken = ranked[1 + int(draws.integers(len(ranked) - 1))] if errs else ranked[0]
         return replace(said, action="prefer", preferred=taken.id)
+
+    def _merit(self, caption: ShownCaption, scene: Scene) -> tuple[bool, float]:
+        found = judge(caption.text, scene)
+        if self.shortest and found.fully_correct:
+            return True, -float(len(caption.text.split()))
+        precision, recall = found.precision or 0.0, found.recall or 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        return found.fully_correct, f1
+
+    def _written(self, scene: Scene, draws: np.random.Generator) -> str | None:
+        """Return a true caption that is good enough for them; None where they can think of none."""
+        tries = (describe(scene, aspect, int(draws.integers(1 << 32))) for aspect in _WRITTEN)
+        return next((text for text in tries if self.against(text, scene) is None), None)
 
     def _said(self, key: str, sheet: Sheet) -> Draft:
         """Return an acceptance, which the other words are made of."""
@@ -147,13 +171,6 @@ def _turns(store: AuditStore, names: Sequence[str]) -> Iterator[tuple[Auditor, A
                 busy.remove(who)
             else:
                 yield who, found
-
-
-def _merit(caption: ShownCaption, scene: Scene) -> tuple[bool, float]:
-    found = judge(caption.text, scene)
-    precision, recall = found.precision or 0.0, found.recall or 0.0
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return found.fully_correct, f1
 
 
 def _wrong(found: Verdict) -> str:

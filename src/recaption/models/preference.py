@@ -116,6 +116,8 @@ def pinned(named: BackendValue, encoder: Embedder) -> LearnedOn:
     said = spec.params.model_dump(mode="json", exclude_unset=True)
     for option in ("device", "batch_size"):  # of this machine, and no part of what was learned
         said.pop(option, None)
+    if isinstance(model := said.get("model"), str) and Path(model).is_dir():
+        said["model"] = str(Path(model).absolute())
     if "dtype" in type(spec.params).model_fields:
         said["dtype"] = encoder.encoder.rpartition(", ")[2]
     return LearnedOn(model={spec.name: said}, name=encoder.encoder, fingerprint=encoder.encoder_fingerprint)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from recaption.audit.rulings import rulings_in
+from recaption.core.errors import BudgetError, UserError
 from recaption.core.protocols import Reader
+from recaption.datasets.atomic import make_folder, remove_stale_parts
 from recaption.datasets.detect import open_dataset
 from recaption.datasets.meter import Budget
 from recaption.datasets.readers.options import ReaderOptions
@@ -67,12 +69,13 @@ def apply(
 
     Args:
         said: The store of the audit, or the rulings its words come to.
-        budget: The most that model calls may cost; where only scorers are asked, as after an audit, none is spent.
+        budget: The most that a generator's calls may cost; without one, no generator is asked for anything.
 
     Raises:
         RunFolderError: There is no run, it has not ended, another one is writing to the folder, or the store holds
             items of something else.
-        UserError: The input of the run cannot be read any more.
+        UserError: The input of the run cannot be read any more; or input, recipe or models have changed since, and
+            captions would have to be written.
         BackendError: A scorer is gone; the same call goes on later.
     """
     place = rulings_place(folder.root)
@@ -81,16 +84,27 @@ def apply(
     about = folder.describe()
     rulings = list(rulings_in(said) if _is_store(said) else said)  # type: ignore[arg-type]
     if rulings or place.is_file():
+        make_folder(place.parent)
+        remove_stale_parts(place.parent)
         write_rulings(place, rulings)
     options = RunOptions(
         seed=about["seed"],
         shard_size=about["shard_size"],
         batch_size=about.get("batch_size", RunOptions().batch_size),
         budget=budget or Budget(),
+        ask_generators=budget is not None,
     )
     options = options if workers is None else replace(options, workers=workers)
     recipe = load_recipe(str(folder.root / "recipe.yaml"))
-    summary = run(_reader(about["input"]), recipe, folder, options, source=about["input"], watch=watch)
+    try:
+        summary = run(_reader(about["input"]), recipe, folder, options, source=about["input"], watch=watch)
+    except BudgetError as error:
+        if budget is not None:
+            raise
+        raise UserError(
+            f"{folder.root} is no longer done: its input, recipe or models have changed, and captions would have to "
+            "be written. Run it again; the verdicts lie in it, and every run heeds them"
+        ) from error
     return _applied(len(rulings), summary)
 
 

@@ -9,11 +9,11 @@ out/audit/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,9 @@ from recaption.audit.examples import Examples, examples_of, without
 from recaption.audit.held_out import Comparison, Figure
 from recaption.audit.learning import Lesson, learned, require_lesson
 from recaption.audit.project import About
-from recaption.audit.store import AuditStore
 from recaption.core.errors import BudgetError, UserError
-from recaption.core.protocols import Closing, Context, EmbeddedText, Embedder, Usage
-from recaption.core.types import Caption, Kept, Provenance, Record
+from recaption.core.protocols import Closing, EmbeddedText, Embedder, Usage
+from recaption.core.types import Record
 from recaption.datasets.atomic import make_folder, write_atomic
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.run_folder import RunFolder
@@ -38,8 +37,11 @@ from recaption.models.preference import pinned
 from recaption.models.preference_head import Head, features
 from recaption.recipes.backends import BackendValue, backend
 from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
+from recaption.runs.audit_scores import plain_scores, scorers_of
 from recaption.runs.run import limits_of
-from recaption.stages.score import Score
+
+if TYPE_CHECKING:
+    from recaption.audit.store import AuditStore
 
 __all__ = ["PREFERENCE_FILE", "Learned", "learn"]
 
@@ -48,10 +50,7 @@ Floats: TypeAlias = NDArray[np.float64]
 PREFERENCE_FILE: Final = "preference.json"
 OURS: Final = ("store.sqlite", "quality.json", "calls.sqlite", PREFERENCE_FILE)
 """What marks the folder of an audit."""
-COSINE: Final = "cosine"
-"""Name of the plain score that all texts have: the agreement of image and text by the encoder itself."""
 _LABEL: Final = "encoder"
-_SAME: Final = 1e-4
 _KINDS: Final = {
     "accepted": "accepted above not accepted",
     "preferred": "preferred above another",
@@ -69,6 +68,8 @@ class Learned:
     """Where the head was written; None where it was not."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Words or items that taught nothing: reason to how many."""
+    notes: Sequence[str] = ()
+    """What to know beside the figures: scorers that could not be asked about what people wrote."""
     paid: int = 0
     """Calls made of models; what was remembered is not among them."""
 
@@ -129,10 +130,14 @@ def learn(
         watch(f"embedding {len(examples.keys):,} images and {len(examples.texts):,} texts")
         encoder = cast(Embedder, tools.image_text[_LABEL])
         examples, found = _embedded(examples, tools)
-        plain = {COSINE: found[:, 0], **_plain(examples, recipe, tools, watch)}
+        plain, notes = plain_scores(examples, found[:, 0], recipe, tools)
         paid = cast(SqliteLedger, tools.ledger).paid
         watch("learning")
-        lesson = learned(examples, found, _distinct(plain), seed=seed)
+        lesson = learned(examples, found, plain, seed=seed)
+        if lesson.pairs["edit"] and not lesson.edits_taught:
+            notes.append(
+                "edited texts were not learned from: without them, other judgements are foretold better"
+            )
         head = _head(lesson, pinned(named, encoder).model_dump(), examples, seed)
     file = out_file or folder / "audit" / PREFERENCE_FILE
     written = lesson.verdict == "better" or even_so
@@ -140,7 +145,12 @@ def learn(
         make_folder(file.parent)
         write_atomic(file, head.to_bytes())
     return Learned(
-        lesson=lesson, head=head, file=file if written else None, left_out=examples.left_out, paid=paid
+        lesson=lesson,
+        head=head,
+        file=file if written else None,
+        left_out=examples.left_out,
+        notes=notes,
+        paid=paid,
     )
 
 
@@ -152,17 +162,8 @@ def _recipe(folder: Path, about: About) -> Recipe | None:
     return None
 
 
-def _scorers(recipe: Recipe | None) -> dict[str, BackendValue]:
-    """Return label to model of all that scores captions in a recipe."""
-    found: dict[str, BackendValue] = {}
-    for spec in recipe.stages if recipe is not None else ():
-        if spec.name == "score":
-            found |= cast("Mapping[str, BackendValue]", getattr(spec.params, "scorers", {}))
-    return found
-
-
 def _first_encoder(recipe: Recipe | None) -> BackendValue:
-    for label, value in _scorers(recipe).items():
+    for label, value in scorers_of(recipe).items():
         if isinstance(backend("scorers", value, f"score.scorers.{label}").build(), Embedder):
             return value
     raise UserError(
@@ -229,52 +230,6 @@ def _embedded(examples: Examples, tools: Tools) -> tuple[Examples, Floats]:
     return kept, features(images, [judged.text for judged in kept.texts], told)
 
 
-def _plain(
-    examples: Examples, recipe: Recipe | None, tools: Tools, watch: Callable[[str], None]
-) -> dict[str, Floats]:
-    """Return the run's scores by label, of each text; the recipe's scorers are asked about what people wrote."""
-    labels = sorted({label for judged in examples.texts for label in judged.scores})
-    found = {
-        label: np.array([judged.scores.get(label, np.nan) for judged in examples.texts]) for label in labels
-    }
-    known = _scorers(recipe)
-    scorers = {label: known[label] for label in labels if label in known}
-    missing = {i for label in scorers for i in np.flatnonzero(np.isnan(found[label])).tolist()}
-    if not missing:
-        return found
-    watch(f"scoring {len(missing):,} texts that people wrote")
-    stage = Score(Score.Params(scorers=scorers, on_image_error="keep"))
-    try:
-        for i in sorted(missing):
-            for label, value in _asked(stage, examples, i, tools.context()).items():
-                if np.isnan(found[label][i]):
-                    found[label][i] = value
-    finally:
-        stage.close()
-    return found
-
-
-def _asked(stage: Score, examples: Examples, i: int, context: Context) -> dict[str, float]:
-    """Return what a stage scores one text."""
-    judged = examples.texts[i]
-    caption = Caption(text=judged.text, origin="human", provenance=Provenance(stage="audit"))
-    record = Record(key=examples.keys[judged.item], image=examples.images[judged.item], captions=(caption,))
-    (outcome,) = stage.process([record], context)
-    scores = outcome.record.captions[0].scores if isinstance(outcome, Kept) else {}
-    return {label: score.value for label, score in scores.items() if score.value is not None}
-
-
-def _distinct(plain: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return the scores without the encoder's cosine where the run has it under a name of its own."""
-    cosine = plain[COSINE]
-    twins = [
-        label
-        for label, values in plain.items()
-        if label != COSINE and not np.isnan(values).any() and np.allclose(values, cosine, atol=_SAME)
-    ]
-    return {label: values for label, values in plain.items() if label != COSINE or not twins}
-
-
 def _head(lesson: Lesson, encoder: Mapping[str, Any], examples: Examples, seed: int) -> Head:
     return Head.model_validate(
         {
@@ -293,6 +248,7 @@ def _head(lesson: Lesson, encoder: Mapping[str, Any], examples: Examples, seed: 
                 "not accepted": lesson.rejected,
                 "pairs": dict(lesson.pairs),
                 "left out": dict(examples.left_out),
+                "edits taught": lesson.edits_taught,
                 "strength": lesson.strength,
                 "held out": [asdict(comparison) for comparison in lesson.comparisons],
             },

@@ -65,6 +65,8 @@ class RunOptions:
     """The most that model calls may cost in this run folder, earlier runs included."""
     retry: bool = False
     """Do again what failed and may be retried; finished calls are not paid again."""
+    ask_generators: bool = True
+    """False: the first call to a generator that is not remembered stops the run, as a budget that is spent does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ def run(
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
         open_until_done.callback(ledger.close)
-        meter = SqliteMeter(folder.root / "ledger" / "spent.sqlite", options.budget)
+        meter = _meter(folder.root / "ledger" / "spent.sqlite", options)
         open_until_done.callback(meter.close)
         summary = _Run(
             reader,
@@ -286,6 +288,15 @@ class _Run:
             notes=list(self.reader.notes),
             redone=self.redone,
         )
+
+
+def _meter(path: Path, options: RunOptions) -> SqliteMeter:
+    if options.ask_generators:
+        return SqliteMeter(path, options.budget)
+    meter = SqliteMeter(path)
+    spent = sum(usage.requests for usage in meter.spent().values())
+    meter.close()
+    return SqliteMeter(path, Budget(requests=spent))
 
 
 def _workers(stages: Sequence[Stage], options: RunOptions) -> int:

@@ -91,8 +91,10 @@ class Heed:
             effect = "preferred" if preferred.id == record.chosen else "preferred, not chosen"
             return _told(record, preferred, ruling, effect)
         # Over the budget, its shorter form is what will be read.
-        shorter = (c for c in record.captions if c.kept and c.provenance.stage == "fit")
-        stands = next((c for c in shorter if preferred.id in c.provenance.parents), preferred)
+        known, line = {c.id: c for c in record.captions}, line_of(preferred, record.captions)
+        depth = depth_of(preferred, known)
+        shorter = (c for c in record.captions if c.kept and c.provenance.stage == "fit" and c.id in line)
+        stands = next((c for c in shorter if depth_of(c, known) > depth), preferred)
         record = _told(record, preferred, ruling, "preferred")
         return _chosen(record, stands.id, ruling)
 

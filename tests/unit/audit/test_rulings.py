@@ -182,6 +182,8 @@ def test_a_store_gives_the_same_from_its_log_as_from_what_stands(tmp_path):
         for number, person in enumerate(people):
             for draft in (Draft(action="reject", reason="vague"), Draft(action="prefer", preferred="org")):
                 got = store.next_item(person)
+                assert got is not None
+                assert got.item.position is not None
                 store.submit(
                     person, got.item.position, draft, request=f"{number}{draft.action}", fence=got.lease.fence
                 )

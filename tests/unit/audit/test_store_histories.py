@@ -105,12 +105,13 @@ class Histories(RuleBasedStateMachine):
         if which >= self.count:
             return
         me, draft = self.people[who], Draft(action="edit", text=text)
-        had = any(row.auditor == me and row.item == which for row in rows(self.store, standing))
+        words = rows(self.store, standing)
+        judged = any((row.auditor, row.item, row.skipped) == (me, which, False) for row in words)
         try:
             number = self.store.record(me, f"k{which}", draft, request=self.request()).verdict
         except ConflictError:
             self.refused += 1
-            assert not had
+            assert not judged  # one's own word can always be revised
         else:
             self.acknowledged[number] = (me, which)
 
@@ -178,5 +179,5 @@ TestHistories.settings = settings(max_examples=8, stateful_step_count=20, deadli
 @pytest.mark.timeout(1200)
 def test_many_histories():
     run_state_machine_as_test(
-        Histories, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        Histories, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
     )

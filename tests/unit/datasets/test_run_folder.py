@@ -41,6 +41,19 @@ def test_a_shard_comes_back_as_it_was_committed(tmp_path):
     assert folder.committed() == [marker]
 
 
+def test_a_marker_speaks_of_rulings_only_where_there_are_any(tmp_path):
+    folder = RunFolder(tmp_path / "out")
+    with opened(folder):
+        commit(folder)
+        before = folder.markers / "00000.json"
+        assert "rulings" not in json.loads(before.read_text())  # as markers were before people were heeded
+        (plain,) = folder.committed()
+        assert plain.rulings == {}
+        heeded = folder.commit(0, [KEPT], input_digest="i", work_digest="w", stats={}, rulings={"k": "r"})
+    assert folder.marker(0) == heeded
+    assert heeded.rulings == {"k": "r"}
+
+
 def test_the_same_results_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         folder = RunFolder(tmp_path / name)

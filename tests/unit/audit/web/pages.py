@@ -160,9 +160,8 @@ class Client:
         finally:
             line.close()
 
-    def next(self, *beside: int, **more: Any) -> dict[str, Any] | None:
-        """Return the next item."""
+    def next(self, *beside: int, **more: Any) -> Any:
+        """Return the next item; None where there is none."""
         answer = self.post("/api/next", {"beside": list(beside), **more})
         assert answer.status == 200, answer.content
-        item: dict[str, Any] | None = answer.json["item"]
-        return item
+        return answer.json["item"]

@@ -26,7 +26,9 @@ export function legend(before, after, what) {
 /** Blanks around a change are not marked: words differ, not the gaps between them. */
 function marked({ kind, text }) {
   if (kind === "same") return [el("span", {}, ...plain(text))];
-  const [, lead, body, trail] = /^(\s*)([^]*?)(\s*)$/.exec(text);
+  const body = text.trim();
+  const lead = text.slice(0, text.length - text.trimStart().length);
+  const trail = body ? text.slice(text.trimEnd().length) : "";
   if (kind === "gone") return body ? [el("span", { class: "gone" }, lead, el("del", {}, ...plain(body)), trail)] : [];
   return body ? [lead, el("ins", {}, ...plain(body)), trail] : [text];
 }

@@ -62,7 +62,7 @@ export function conflict(entry, answer, { insist, reopen, closed, shown }) {
       await navigator.clipboard?.writeText(entry.body.text).then(() => toast(t("copied")), () => {});
     } }));
   }
-  const dialog = open("conflict", t(isConflict ? "conflict_title" : "not_saved"), nodes, { closed, row });
+  const dialog = open("conflict", t(!isConflict ? "not_saved" : isMine ? "twice_title" : "conflict_title"), nodes, { closed, row });
 }
 
 function word(title, draft, by, shown) {

@@ -15,7 +15,10 @@ export function listen({ own, act, pan }) {
     if (document.querySelector("dialog[open]") || inField(event.target)) return;
     const key = letter(event);
     const presses = key === " " || key === "Enter";
-    if (presses && event.target.closest?.("button, a, summary")) return; // they press what has the focus
+    if (presses && event.target.closest?.("button, a")) { // they press what has the focus, once
+      if (event.repeat) event.preventDefault();
+      return;
+    }
     if (event.repeat && !ARROWS[key] && !["+", "=", "-"].includes(key)) return; // a key held down says one thing
     if (own(key)) event.preventDefault();
     else if (ARROWS[key]) {

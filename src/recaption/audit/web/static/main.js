@@ -20,6 +20,7 @@ let stage = null;
 let side = null;
 let session = null;
 let shownAt = 0;
+const cards = new Map(); // texts by the names of their cards, for when a verdict comes second
 
 /** Show which buttons are pressed. */
 function pressed(states) {
@@ -54,9 +55,16 @@ function shown(held, draft) {
   screens.work();
   shownAt = performance.now();
   document.body.dataset.item = String(held.item.item);
+  for (const caption of held.item.captions) cards.set(caption.id, caption.text);
   side.show(held.item, draft);
   $("announcer").textContent = held.item.captions.map((caption) => caption.text).join("\n").slice(0, 2000);
   stage.show(held);
+}
+
+function waiting() {
+  if (work.current) return;
+  stage.clear();
+  screens.waiting(banned ? "waiting" : "working");
 }
 
 function emptied(progress) {
@@ -69,12 +77,12 @@ function emptied(progress) {
 function say(draft, said = null) {
   if (!work.current || !stage.isReady) return;
   toast(said ?? t(DONE[draft.action]), said ? 4 : 1.2);
-  document.activeElement?.blur?.();
+  if (document.activeElement?.closest("#side")) document.activeElement.blur(); // it is about to go
   work.say(draft);
 }
 
 function skip() {
-  if (!work.current || performance.now() - shownAt < SOONEST_SKIP_MS) return;
+  if (!work.current || !(stage.isReady || performance.now() - shownAt > SOONEST_SKIP_MS)) return;
   toast(t("skipped"), 1.2);
   work.skip();
 }
@@ -96,7 +104,7 @@ function showLost() {
   dialogs.conflict(first.entry, first.answer, {
     insist: (entry, base) => work.insist(entry, base),
     reopen: (entry) => work.reopen(entry),
-    shown: () => null,
+    shown: (card) => cards.get(card) ?? null,
     closed: () => {
       keep("lost", recall("lost", []).slice(1));
       showLost();
@@ -152,7 +160,7 @@ async function patiently(ask) {
 }
 
 async function begin() {
-  screens.waiting();
+  screens.waiting("working");
   const entered = await enter();
   const answer = await patiently(() => call("/api/session"));
   if (!answer.ok) {
@@ -166,7 +174,7 @@ async function begin() {
   const Side = session.task === "compare" ? Compare : Judge;
   side = new Side($("side"), { reasons: session.reasons, say, drafted: (state) => work.drafted(state), pressed });
   const shut = () => screens.gate(false, work.outbox.length > 0);
-  work = new Work(session, { shown, emptied, progressed, troubled, shut, lost, undone });
+  work = new Work(session, { shown, waiting, emptied, progressed, troubled, shut, lost, undone });
   showLost();
   await work.begin();
 }

@@ -22,16 +22,21 @@ export function gate(wasUsed, holds) {
     holds ? el("p", {}, t("gate_kept")) : null);
 }
 
-export function waiting() {
-  screen("waiting", el("p", { class: "quiet" }, t("working")));
+export function waiting(what) {
+  screen("waiting", el("p", { class: "quiet" }, t(what)));
 }
 
 export function broken(message) {
   screen("broken", el("h1", {}, t("broken_title")), el("p", {}, ...plain(t("broken_text", { message }))));
 }
 
-/** The end, for now or for good. */
+let told = "";
+
+/** The end, for now or for good. Drawn anew only where it has changed, so that nobody is read the same twice. */
 export function done(progress, { revisit, undo }) {
+  const state = JSON.stringify({ ...progress, frees_in_ms: null });
+  if (document.body.dataset.screen === "done" && state === told) return;
+  told = state;
   const all = progress.finished >= progress.items;
   const mine = progress.mine_done;
   const [title, text] = all ? ["done_title", "done_all"]
@@ -39,8 +44,8 @@ export function done(progress, { revisit, undo }) {
   const parts = [el("h1", {}, t(title)), el("p", {}, t(text, { all: progress.items }))];
   if (mine) {
     const each = progress.mine_spent_ms / 1000 / mine;
-    const told = { done: mine, time: time(progress.mine_spent_ms), seconds: each < 10 ? each.toFixed(1) : Math.round(each) };
-    parts.push(el("p", { class: "quiet" }, t("done_yours", told)));
+    const spent = { done: mine, time: time(progress.mine_spent_ms), seconds: each < 10 ? each.toFixed(1) : Math.round(each) };
+    parts.push(el("p", { class: "quiet" }, t("done_yours", spent)));
   }
   const row = el("div", { class: "row" });
   if (progress.mine_skipped && !all) {

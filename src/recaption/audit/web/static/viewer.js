@@ -5,6 +5,7 @@ const LARGEST_FIT = 4; // a thumbnail is not blown up beyond this
 const LARGEST = 16;
 const STEP = 1.25;
 const CLOSER = 2.5;
+const SEPARATE = 4; // from here on pixels are looked at one by one
 
 export class Viewer {
   /** `changed()` is called whenever the picture moves on the screen. */
@@ -119,7 +120,7 @@ export class Viewer {
     style.width = `${width}px`;
     style.height = `${height}px`;
     style.transform = `translate(${this.x}px, ${this.y}px)`;
-    this.image.classList.toggle("pixels", this.scale * (window.devicePixelRatio || 1) >= 3);
+    this.image.classList.toggle("pixels", this.isZoomed && this.scale >= SEPARATE * this.pixelScale);
     this.canvas.classList.toggle("zoomed", this.isZoomed);
     if (this.scale * this.size[0] * (window.devicePixelRatio || 1) > this.drawn * 1.05) this.sharpen();
     this.changed();

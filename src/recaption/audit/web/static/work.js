@@ -8,11 +8,12 @@ import { Outbox } from "./outbox.js";
 import { Tabs } from "./tabs.js";
 
 const POLL_MS = 15000;
+const PATIENCE_MS = 300;
 const REMEMBERED = 50;
 const LONGEST_PAUSE_MS = 8000;
 
 export class Work {
-  /** `on` is told: shown(held, draft), emptied(progress), progressed(progress), troubled(bool), shut(), lost(entry, answer). */
+  /** `on` is told: shown(held, draft), waiting(), emptied(progress), progressed(progress), troubled(bool), shut(), lost(entry, answer). */
   constructor(session, on) {
     Object.assign(this, { session, on, current: null, ahead: [], fetching: null, skipped: false, seen: new Set() });
     this.clock = new Clock();
@@ -33,7 +34,7 @@ export class Work {
   }
 
   begin() {
-    this.on.progressed(this.session.progress);
+    this.progressed(this.session.progress);
     this.outbox.run();
     return this.advance();
   }
@@ -42,7 +43,11 @@ export class Work {
   async advance() {
     this.current = null;
     clearTimeout(this.polling);
-    if (!this.ahead.length) await (this.fetching ?? this.fetch());
+    if (!this.ahead.length) {
+      const slow = setTimeout(() => this.on.waiting(), PATIENCE_MS);
+      await (this.fetching ?? this.fetch());
+      clearTimeout(slow);
+    }
     if (this.current) return undefined; // an undo has brought one back meanwhile
     const next = this.ahead.shift();
     if (!next) {
@@ -82,7 +87,7 @@ export class Work {
       if (answer.ok) {
         this.on.troubled(this.outbox.length > 0 && this.outbox.isTroubled);
         this.progressed(answer.body.progress);
-        this.take(answer.body.item);
+        await this.take(answer.body.item);
         return;
       }
       if (answer.status === 401) {
@@ -98,10 +103,10 @@ export class Work {
     }
   }
 
-  take(item) {
+  async take(item) {
     if (!item) return;
     if (this.skipped && this.seen.has(item.item)) { // once around is enough
-      call("/api/release", { fence: item.fence });
+      await call("/api/release", { fence: item.fence }); // or the queue would hand it out as held
       return;
     }
     if (this.skipped) this.seen.add(item.item);
