@@ -13,7 +13,7 @@ from recaption.audit.sheets import Sheet
 from recaption.audit.types import Assignment, AuditItem, Lease
 from recaption.audit.web.showing import Showing
 from recaption.core.types import Box, Evidence, Image
-from tests.unit.audit.web.browsers import launched, ready
+from tests.unit.audit.web.browsers import ready
 from tests.unit.audit.web.pages import Client, audit, caption, served, sheet_item
 from tests.unit.audit.web.payloads import payloads
 
@@ -67,12 +67,6 @@ RENDER = """async (items) => {
   const foreign = "script, iframe, object, svg, math, video, form, style, link, base, meta, template";
   return { missing, ran: window.__ran ?? 0, markup: document.body.querySelectorAll(foreign).length };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
 
 
 class Canary(http.server.BaseHTTPRequestHandler):

@@ -69,7 +69,9 @@ def test_records_without_a_text_are_not_drawn_from() -> None:
 def test_doubt_grows_with_its_cause(
     doubt: str, sure: dict[str, JsonValue], unsure: dict[str, JsonValue]
 ) -> None:
-    one, other = (uncertainty(record(1, None, None, **details).captions[0], doubt) for details in (sure, unsure))
+    one, other = (
+        uncertainty(record(1, None, None, **details).captions[0], doubt) for details in (sure, unsure)
+    )
     assert one is not None
     assert other is not None
     assert one < other

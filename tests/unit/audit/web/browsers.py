@@ -9,7 +9,21 @@ from typing import Any
 
 import pytest
 
-__all__ = ["DESKTOP", "PHONE", "TABLET", "Opener", "launched", "opener", "ready"]
+from tests.unit.audit.web.pages import Audit
+
+__all__ = [
+    "DESKTOP",
+    "NO_SERVER",
+    "PHONE",
+    "TABLET",
+    "Opener",
+    "launched",
+    "link",
+    "opener",
+    "ready",
+    "said",
+    "settled",
+]
 
 FLAGS = (
     "--headless",
@@ -23,6 +37,15 @@ FLAGS = (
 DESKTOP = {"width": 1280, "height": 800}
 TABLET = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
+NO_SERVER = ("Failed to load resource", "net::ERR")
+"""What the browser says on its own when a server is away, or says no."""
+
+_SETTLED = """async () => {
+  const left = () => Object.keys(sessionStorage).filter((key) => key.endsWith(".outbox"))
+    .some((key) => JSON.parse(sessionStorage.getItem(key)).length);
+  for (let i = 0; left() && i < 400; i += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+  if (left()) throw new Error("the outbox is not empty");
+}"""
 
 Opener = Callable[..., Any]
 
@@ -97,3 +120,21 @@ def opener(browser: Any) -> Iterator[Opener]:
 def ready(page: Any, item: int | None = None) -> None:
     """Wait until an item can be judged: another one, or the one named."""
     page.wait_for_selector("body[data-ready]" if item is None else f'body[data-ready="{item}"]', timeout=20_000)
+
+
+def settled(page: Any) -> None:
+    """Wait until everything said is on the server's disk."""
+    page.locator("body").evaluate(_SETTLED)
+
+
+def said(made: Audit) -> list[tuple[Any, ...]]:
+    """Return what stands, as (item, action, text or reason, facts)."""
+    return [
+        (v.item, v.draft.action, v.draft.text or v.draft.reason, v.draft.facts)
+        for v in made.store.verdicts(standing_only=True)
+    ]
+
+
+def link(made: Audit, origin: str, name: str = "Ann", more: str = "") -> str:
+    """Return a link for somebody."""
+    return f"{origin}/{more}#token={made.token(name)}"
