@@ -77,7 +77,7 @@ TASTES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """What people ask for. Of the first the encoder knows all, of the second, a rule of the house, it does not."""
-JUDGE = About()
+JUDGE, CARDS = About(), About(task="compare", captions=COMPARED)
 CHANCES = 20
 """Audits by auditors whose word is chance."""
 
@@ -262,14 +262,12 @@ def stored(world: World, plan: SamplePlan, place: Path, overlap: int = 1, about:
 def learning(world: World, judged: int, scratch: Path) -> None:
     """Print what is learned from different auditors."""
     print(f"\npreference model against the best plain score, {judged} items judged, held-out pairs")
-    judge, compare = About(), About(task="compare", captions=COMPARED)
     flat: dict[str, Any] = {"edits": 0.0, "error": 0.5}
     for title, about, asked in (
-        *((title, judge, {**asked, "error": 0.05}) for title, asked in TASTES.items()),
-        ("a coin", judge, flat),
-        (f"of {COMPARED} cards the right one that says most", compare, {"error": 0.05}),
-        (f"of {COMPARED} cards the shortest that is right", compare, {"error": 0.05, "shortest": True}),
-        (f"any of {COMPARED} cards", compare, {"error": 1 - 1 / COMPARED}),
+        *((title, JUDGE, {**asked, "error": 0.05}) for title, asked in TASTES.items()),
+        ("a coin", JUDGE, flat),
+        *((f"{title}; {COMPARED} cards", CARDS, {**asked, "error": 0.05}) for title, asked in TASTES.items()),
+        (f"a coin; {COMPARED} cards", CARDS, {"error": 1 - 1 / COMPARED}),
     ):
         people = [DemoAuditor(name=name, **asked) for name in PEOPLE]
         print(f"\npeople who ask for: {title}; wrong in {100 * asked['error']:.0f} %")
@@ -353,24 +351,29 @@ def quality(world: World, judged: int, seed: int, scratch: Path) -> None:
         people = [DemoAuditor(name=name, error=0.02, edits=0.5, **asked) for name in PEOPLE]
         applied = scratch / f"applied{number}"
         shutil.copytree(world.folder, applied)
-        with one_audit(world, judged, people, scratch / f"quality{number}.sqlite") as store:
-            looked_at = {item.key for item in store.items()}
-            head = learn(world.folder, store, scratch / f"head{number}.json", even_so=True)
-            done = apply(RunFolder(applied), store)
-        chosen = chosen_anew(world, scratch / f"head{number}.json", seed)
         columns = {"original": originals, "before": texts(world)}
-        columns |= {"rulings applied": texts(world_of(applied)), "chosen by liked": texts(chosen)}
+        told = []
+        for task in (JUDGE, CARDS):
+            place = scratch / f"quality{number}{task.task}"
+            with one_audit(world, judged, people, place.with_suffix(".sqlite"), task) as store:
+                looked_at = {item.key for item in store.items()}
+                head = learn(world.folder, store, place.with_suffix(".json"), even_so=True)
+                if task is JUDGE:
+                    done = apply(RunFolder(applied), store)
+                    columns["rulings applied"] = texts(world_of(applied))
+            columns[f"by liked, {task.task}"] = texts(chosen_anew(world, place.with_suffix(".json"), seed))
+            told.append(f"from {task.task}: {head.head.worth}")
         print(
             f"\npeople who ask for: {title}. {judged} captions judged, {done.edited} edited, "
             f"{done.to_candidate + done.to_original + done.dropped} fell back, {done.redone} records redone with "
-            f"{done.calls_paid} calls; preference model: {head.lesson.verdict}"
+            f"{done.calls_paid} calls; preference models {'; '.join(told)}"
         )
         perfect = replace(people[0], error=0.0)
         rows = {"judged": looked_at, "nobody judged": set(world.keys) - looked_at}
-        print(f"  {'':32}" + "".join(f"{name:>17}" for name in columns))
+        print(f"  {'':32}" + "".join(f"{name:>19}" for name in columns))
         for name, keys in rows.items():
             for measure, values in measured(world, columns, keys, perfect).items():
-                print(f"  {f'{name}: {measure}':32}" + "".join(f"{100 * value:16.1f}%" for value in values))
+                print(f"  {f'{name}: {measure}':32}" + "".join(f"{100 * value:18.1f}%" for value in values))
 
 
 def measured(

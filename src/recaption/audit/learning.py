@@ -27,7 +27,7 @@ from recaption.audit.held_out import Comparison, Figure, compared
 from recaption.audit.material import Choice, Material
 from recaption.core.digests import seed_from
 from recaption.core.errors import UserError
-from recaption.models.preference_head import Verdict
+from recaption.models.preference_head import Scope, Verdict
 
 __all__ = ["FOLDS", "Lesson", "learned", "require_lesson"]
 
@@ -44,6 +44,8 @@ class Lesson:
     verdict: Verdict
     against: str
     """The plain score that it was held against."""
+    scope: Scope
+    """Whether that was on captions of different images, or of one."""
     comparisons: tuple[Comparison, ...]
     mean: Floats
     scale: Floats
@@ -81,11 +83,12 @@ def learned(examples: Examples, features: Floats, plain: Mapping[str, Floats], *
     everything = np.ones(len(examples.keys), dtype=np.bool_)
     mean, scale = data.statistics(everything)
     fit = data.fits(everything, mean, scale, edits=edits, until=strength)[-1]
-    verdict, against = _verdict(comparisons)
+    verdict, by = _verdict(comparisons)
     accepted = sum(label.accepted for label in examples.labels)
     return Lesson(
         verdict=verdict,
-        against=against,
+        against=by.against,
+        scope="between images" if by.kind == "accepted" else "within images",
         comparisons=tuple(comparisons),
         mean=mean,
         scale=scale,
@@ -111,8 +114,8 @@ def require_lesson(examples: Examples) -> None:
         )
 
 
-def _verdict(comparisons: Sequence[Comparison]) -> tuple[Verdict, str]:
-    """Return the verdict, and the score that it is held against.
+def _verdict(comparisons: Sequence[Comparison]) -> tuple[Verdict, Comparison]:
+    """Return the verdict, and the comparison that it comes from.
 
     To be better than a plain score is not enough where neither is better than chance: the plain one may have had bad
     luck. Of judgements that are coin flips, about 1 % are called better with this condition, and 6 % without.
@@ -120,11 +123,11 @@ def _verdict(comparisons: Sequence[Comparison]) -> tuple[Verdict, str]:
     deciding = [c for c in comparisons if c.enough]
     first = (deciding or list(comparisons))[0]
     if not deciding:
-        return "too few", first.against
+        return "too few", first
     if any(_is_below(c.gain, 0.0) for c in deciding):
-        return "no better", first.against
+        return "no better", first
     won = next((c for c in deciding if _is_above(c.gain, 0.0) and _is_above(c.learned, 0.5)), None)
-    return ("no better", first.against) if won is None else ("better", won.against)
+    return ("no better", first) if won is None else ("better", won)
 
 
 def _is_above(figure: Figure, value: float) -> bool:

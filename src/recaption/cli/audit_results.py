@@ -157,6 +157,8 @@ def learn(
     for reason, n in found.left_out.items():
         console.out.print(f"left out: {n:,}: {console.safe(reason)}", style="dim")
     console.out.print(console.safe(found.sentence))
+    for note in found.notes:
+        console.out.print(f"[yellow]note:[/] {console.safe(note)}")
     if found.file is not None:
         use = f"score: {{scorers: {{liked: {{preference: {{file: {found.file}}}}}}}}}"
         console.out.print(f"in a recipe: {console.safe(use)}")

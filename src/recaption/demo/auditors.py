@@ -76,7 +76,7 @@ class DemoAuditor:
     def compared(self, key: str, sheet: Sheet, scene: Scene, captions: int = 2) -> Draft:
         """Return what they say of the first so many captions side by side: which is best, or that none will do.
 
-        The best is right, and says most or is the shortest; in error, another one is taken.
+        The best is right, is good enough for them, and says most or is the shortest; in error, another one is taken.
         """
         shown, said = sheet.captions[:captions], self._said(key, sheet)
         ranked = sorted(shown, key=lambda caption: self._merit(caption, scene), reverse=True)
@@ -88,13 +88,14 @@ class DemoAuditor:
         taken = ranked[1 + int(draws.integers(len(ranked) - 1))] if errs else ranked[0]
         return replace(said, action="prefer", preferred=taken.id)
 
-    def _merit(self, caption: ShownCaption, scene: Scene) -> tuple[bool, float]:
+    def _merit(self, caption: ShownCaption, scene: Scene) -> tuple[bool, bool, float]:
         found = judge(caption.text, scene)
+        fine = self.against(caption.text, scene) is None
         if self.shortest and found.fully_correct:
-            return True, -float(len(caption.text.split()))
+            return True, fine, -float(len(caption.text.split()))
         precision, recall = found.precision or 0.0, found.recall or 0.0
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-        return found.fully_correct, f1
+        return found.fully_correct, fine, f1
 
     def _written(self, scene: Scene, draws: np.random.Generator) -> str | None:
         """Return a true caption that is good enough for them; None where they can think of none."""

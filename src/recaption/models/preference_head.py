@@ -29,11 +29,17 @@ from recaption.media.sentences import stripped_sentences
 from recaption.models.repetition import Rule, broken_rules, repeated
 from recaption.recipes.strict import StrictModel
 
-__all__ = ["TRAITS", "Head", "LearnedOn", "Verdict", "features", "read_head", "standardised"]
+__all__ = ["TRAITS", "Head", "LearnedOn", "Scope", "Verdict", "features", "read_head", "standardised"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Verdict: TypeAlias = Literal["better", "no better", "too few"]
 """What a head is worth beside the best plain score, on judgements that it had not learned from."""
+
+Scope: TypeAlias = Literal["between images", "within images"]
+"""Where it is worth that: telling captions of different images apart, as triage and thresholds do, is not choosing
+among the captions of one image, as `select` does. Captions that were judged are the pick of their images, among which
+an image-text score tells less than among all that were written; a head learned from them alone trusts it too little
+to choose by."""
 
 TRAITS: Final = ("cosine", "words", "sentences", "distinct", "repeated", "form", "unseen")
 """Logarithms of 1 + words and of 1 + sentences; the shares of distinct words, of what repeats itself, of broken rules
@@ -76,6 +82,7 @@ class Head(StrictModel):
     verdict: Verdict
     against: str = Field(max_length=200)
     """The plain score that it was held against."""
+    scope: Scope
     learned: dict[str, Any] = Field(default_factory=dict)
     """What it was learned from, and the figures behind the verdict."""
 
@@ -102,10 +109,10 @@ class Head(StrictModel):
 
     @property
     def worth(self) -> str:
-        """What it is worth, for people: `better than image_text`."""
+        """What it is worth, for people: `better than image_text within images`."""
         if self.verdict == "too few":
             return "too few judgements to tell whether it is better"
-        return f"{self.verdict} than {self.against}"
+        return f"{self.verdict} than {self.against} {self.scope}"
 
     def logits(self, found: Floats) -> Floats:
         """Return the logit of each row of `features`, shape (n,).

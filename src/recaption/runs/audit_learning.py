@@ -51,6 +51,10 @@ PREFERENCE_FILE: Final = "preference.json"
 OURS: Final = ("store.sqlite", "quality.json", "calls.sqlite", PREFERENCE_FILE)
 """What marks the folder of an audit."""
 _LABEL: Final = "encoder"
+_BETWEEN: Final = (
+    "it tells which captions people accept, for thresholds and triage; whether it also chooses better among the "
+    "captions of one image, an audit that compares them can tell"
+)
 _KINDS: Final = {
     "accepted": "accepted above not accepted",
     "preferred": "preferred above another",
@@ -78,8 +82,8 @@ class Learned:
         """What the head is worth and whether it was written, in a line for people."""
         found = self.lesson
         told = {
-            "better": f"Better than {found.against} on judgements that it had not learned from.",
-            "no better": f"No better than {found.against} on judgements that it had not learned from.",
+            "better": f"Better than {found.against} {found.scope}, on judgements that it had not learned from.",
+            "no better": f"No better than {found.against} {found.scope}, on judgements that it had not learned from.",
             "too few": "Too few judgements to tell whether it is any better than the scores there are: it takes 50 "
             "captions accepted and 50 not, or 50 preferences.",
         }[found.verdict]
@@ -134,6 +138,8 @@ def learn(
         paid = cast(SqliteLedger, tools.ledger).paid
         watch("learning")
         lesson = learned(examples, found, plain, seed=seed)
+        if lesson.verdict == "better" and lesson.scope == "between images":
+            notes.append(_BETWEEN)
         if lesson.pairs["edit"] and not lesson.edits_taught:
             notes.append(
                 "edited texts were not learned from: without them, other judgements are foretold better"
@@ -240,6 +246,7 @@ def _head(lesson: Lesson, encoder: Mapping[str, Any], examples: Examples, seed: 
             "bias": lesson.bias,
             "verdict": lesson.verdict,
             "against": lesson.against,
+            "scope": lesson.scope,
             "learned": {
                 "recaption": __version__,
                 "seed": seed,

@@ -92,7 +92,7 @@ def test_of_several_cards_the_true_one_that_says_most_is_preferred():
     draft.check()
     assert (draft.action, draft.preferred) == ("prefer", shown.captions[2].id)
     assert exact.compared("a", shown, BALL, captions=2).preferred == shown.captions[1].id
-    brief = replace(exact, shortest=True)
+    brief = replace(exact, shortest=True, enough=0.1)
     assert brief.compared("a", shown, BALL, captions=3).preferred == shown.captions[1].id
     assert exact.compared("a", sheet(WRONG, "A cat."), BALL).action == "reject"
     wrong = replace(exact, error=1.0)

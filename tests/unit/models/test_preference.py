@@ -58,6 +58,7 @@ def head(encoder: Embedder) -> Head:
         bias=0.25,
         verdict="better",
         against="image_text",
+        scope="within images",
     )
 
 
@@ -153,9 +154,12 @@ def test_any_text_has_a_chance(file: Path) -> None:
 
 
 def test_the_name_says_what_it_is_worth(file: Path, head: Head, encoder: Embedder) -> None:
-    assert scorer(file).name == f"preference@{head.digest[:8]}, {encoder.encoder}, better than image_text"
+    assert (
+        scorer(file).name
+        == f"preference@{head.digest[:8]}, {encoder.encoder}, better than image_text within images"
+    )
     changed(file, verdict="no better")
-    assert scorer(file).name.endswith("no better than image_text")
+    assert scorer(file).name.endswith("no better than image_text within images")
     changed(file, verdict="too few")
     assert "too few judgements" in scorer(file).name
 

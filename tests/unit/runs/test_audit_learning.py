@@ -103,7 +103,8 @@ def test_what_people_want_beyond_the_score_is_learned_and_written(first: tuple[L
     assert (found.lesson.verdict, found.file) == ("better", folder / "audit" / "preference.json")
     assert (found.lesson.items, found.left_out) == (SCENES, {})
     assert found.paid == 2 * SCENES + 1, "each image, each text, and what the encoder says of itself"
-    assert "Better than" in found.sentence
+    assert "Better than cosine between images" in found.sentence
+    assert any("an audit that compares them" in note for note in found.notes)
     header, row = found.rows()
     assert len(header) == len(row)
     assert row[0] == "accepted above not accepted"
