@@ -26,6 +26,7 @@ import json
 import shutil
 import tempfile
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,10 +34,11 @@ from typing import Any
 
 import numpy as np
 
-from recaption.audit.allocation import bin_of, score_edges
+from recaption.audit.allocation import score_edges
 from recaption.audit.examples import examples_of
 from recaption.audit.judgements import Judgement, outcomes
 from recaption.audit.learning import Lesson, learned
+from recaption.audit.meaning import meaning_of
 from recaption.audit.opening import create_store
 from recaption.audit.project import About
 from recaption.audit.quality import Quality, read_quality
@@ -166,13 +168,12 @@ def strata(world: World) -> dict[str, str]:
     """Return the quarter of the score of each caption, by key."""
     scores = {key: sheet.subject.scores[SCORE] for key, sheet in world.sheets.items()}
     edges = score_edges(list(scores.values()))
-    return {key: bin_of(score, edges) for key, score in scores.items()}
+    return {key: f"quarter {bisect_right(edges, score) + 1}" for key, score in scores.items()}
 
 
 def lowest_twice(quarters: Mapping[str, str]) -> Design:
     """Return a design that looks twice as often where the score is low."""
-    names = sorted(set(quarters.values()))
-    return Design(share=0.16, shares={name: 0.32 for name in names if name.startswith("<")})
+    return Design(share=0.16, shares={min(quarters.values()): 0.32})
 
 
 def covered(
@@ -202,13 +203,15 @@ def judgement(person: DemoAuditor, key: str, world: World) -> Judgement:
     """Return what a person says, as quality is read from."""
     sheet = world.sheets[key]
     draft = person.judged(key, sheet, world.scenes[key])
-    assert draft.action in ("accept", "edit", "reject")
+    meaning = meaning_of(draft, sheet.subject.text)
+    assert meaning is not None
+    assert meaning.said != "prefer"
     return Judgement(
         key=key,
         auditor=person.name,
-        kind=draft.action,
-        reason=draft.reason or "",
-        edited=draft.text,
+        kind=meaning.said,
+        reason=meaning.reason,
+        edited=meaning.text,
         shown=sheet.subject.text,
     )
 

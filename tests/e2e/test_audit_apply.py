@@ -16,6 +16,7 @@ from benchmarks.kill_resume import outputs
 from recaption.audit.opening import create_store
 from recaption.audit.project import About
 from recaption.audit.sheets import sheet_of
+from recaption.audit.store import AuditStore
 from recaption.audit.types import AuditItem, Draft, Settings
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import Record, Rejected
@@ -312,12 +313,72 @@ def test_stopped_at_any_write_it_ends_in_the_same_bytes(out, finished, monkeypat
     assert moment > 20
 
 
-def test_an_unfinished_run_is_finished_first(out, finished):
+@pytest.mark.parametrize("applied_before", [False, True])
+def test_an_unfinished_run_is_finished_first(out, finished, applied_before):
+    if applied_before:
+        applied(out, decided(out)[:1])
     described = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps({**described, "complete": False}))
+    before = outputs(out)
     with pytest.raises(RunFolderError, match="has not ended"):
-        applied(out, [])
+        applied(out, decided_before(finished))
+    assert outputs(out) == before
+
+
+def test_a_run_that_was_stopped_over_what_apply_left_unfinished_is_finished_first(out, finished, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(RunFolder, "commit", stop)
+    with pytest.raises(Killed):
+        applied(out, decided(out))
+    left = json.loads((out / "run.json").read_text())
+    assert (left["complete"], left["applying"]) == (False, True)
+    with pytest.raises(Killed):
+        captioned(finished / "images", out, RECIPE.replace("limit: 20", "limit: 10"))
+    before = outputs(out)
+    with pytest.raises(RunFolderError, match="has not ended"):
+        applied(out, decided_before(finished))
+    assert outputs(out) == before
+
+
+def test_a_folder_that_another_run_is_writing_to_is_left_alone(out):
+    applied(out, decided(out)[:1])
+    stray = out / "audit" / ".1.recaption.part"  # of the run that is writing
+    stray.write_text("")
+    before = outputs(out)
+    with RunFolder(out).locked(), pytest.raises(RunFolderError, match="another run is writing"):
+        applied(out, decided(out))
+    assert outputs(out) == before
+
+
+def test_a_run_that_comes_between_reading_and_holding_the_folder_is_not_overwritten(out, finished, monkeypatch):
+    locked = RunFolder.locked
+
+    def late(folder: RunFolder) -> Any:
+        described = folder.describe()
+        folder.write_description({**described, "recipe": {"name": "other", "digest": "0"}})
+        return locked(folder)
+
+    rulings = decided(out)
+    monkeypatch.setattr(RunFolder, "locked", late)
+    with pytest.raises(RunFolderError, match="meanwhile"):
+        applied(out, rulings)
     assert not rulings_place(out).exists()
+    assert json.loads((out / "run.json").read_text())["complete"] is True
+
+
+def test_an_input_that_is_gone_changes_nothing(out, finished):
+    before, images = outputs(out), finished / "images"
+    images.rename(finished / "elsewhere")
+    images.mkdir()
+    try:
+        with pytest.raises(UserError):
+            applied(out, decided(out))
+        assert outputs(out) == before
+    finally:
+        images.rmdir()
+        (finished / "elsewhere").rename(images)
 
 
 def test_where_captions_would_have_to_be_written_nobody_is_asked_and_a_run_heeds_later(out, finished):
@@ -369,27 +430,49 @@ def test_what_may_be_retried_is_left_for_retry(out, finished, monkeypatch):
     assert (again.retryable, again.redone) == (retryable, retryable)
 
 
+def judged(out: Path, store: Path, source: str = "") -> AuditStore:
+    """A store in which Ann has accepted, edited and rejected."""
+    found, about = records(out), About(source=source).to_json()
+    opened = create_store(store, Settings(about=about))
+    sheets = {key: sheet_of(found[key]) for key in ("01", "02", "03")}
+    opened.add_items(AuditItem(key=k, payload=sheet.to_payload()) for k, sheet in sheets.items() if sheet)
+    ann = opened.add_auditor("Ann")[0].id
+    drafts = [Draft(action="accept"), Draft(action="edit", text="Seen."), Draft(action="reject", reason="no")]
+    for number, draft in enumerate(drafts):
+        got = opened.next_item(ann)
+        assert got is not None
+        opened.submit(ann, got.item.position or 0, draft, request=str(number), fence=got.lease.fence)
+    return opened
+
+
 def test_verdicts_in_a_store_are_applied(out, no_generator):
-    found = records(out)
-    with create_store(out / "audit" / "store.sqlite", Settings(about=About().to_json())) as store:
-        sheets = {key: sheet_of(found[key]) for key in ("01", "02", "03")}
-        store.add_items(AuditItem(key=k, payload=sheet.to_payload()) for k, sheet in sheets.items() if sheet)
-        ann = store.add_auditor("Ann")[0].id
-        drafts = [
-            Draft(action="accept"),
-            Draft(action="edit", text="Seen."),
-            Draft(action="reject", reason="no"),
-        ]
-        for number, draft in enumerate(drafts):
-            got = store.next_item(ann)
-            assert got is not None
-            store.submit(ann, got.item.position or 0, draft, request=str(number), fence=got.lease.fence)
+    with judged(out, out / "audit" / "store.sqlite", str(out)) as store:
         result = apply(RunFolder(out), store, workers=1)
     assert (result.accepted, result.edited, result.to_candidate, result.redone) == (1, 1, 1, 3)
     assert rows(out)["02"]["caption"] == "Seen."
     assert rows(out)["02"]["origin"] == "human"
     write_rulings(rulings_place(out), [])
     assert captionless(out) == []
+
+
+def test_verdicts_on_another_run_are_refused_and_nothing_is_changed(out, tmp_path, no_generator):
+    other = tmp_path / "other"
+    shutil.copytree(out, other)
+    before = outputs(out)
+    with judged(out, tmp_path / "store.sqlite", str(other)) as store:
+        with pytest.raises(UserError, match=rf"{other}.* not of {out}.*--even-so"):
+            apply(RunFolder(out), store, workers=1)
+        assert outputs(out) == before
+        assert apply(RunFolder(out), store, workers=1, even_so=True).redone == 3
+
+
+@pytest.mark.parametrize("spelled", ["through a link", "with dots", "nothing"])
+def test_a_run_is_known_however_its_path_is_spelled(out, tmp_path, monkeypatch, spelled):
+    (tmp_path / "link").symlink_to(out)
+    source = {"through a link": str(tmp_path / "link"), "with dots": f"{out}/../out", "nothing": ""}[spelled]
+    monkeypatch.chdir(out.parent)
+    with judged(out, tmp_path / "store.sqlite", source) as store:
+        assert apply(RunFolder(Path("out")), store, workers=1).redone == 3
 
 
 def captionless(out: Path) -> list[str]:

@@ -109,6 +109,7 @@ def test_light_and_dark(judged, origin, opened):
     assert page.locator("#toast").evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [pytest.param(PHONE, id="phone"), pytest.param(TABLET, id="tablet", marks=pytest.mark.slow)]
 )
@@ -139,6 +140,7 @@ def test_by_finger(judged, origin, opened, size):
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
+@pytest.mark.slow
 def test_a_screen_reader_finds_its_way(judged, origin, opened):
     page = opened(link(judged, origin))
     ready(page, 0)

@@ -139,7 +139,7 @@ def test_captions_are_compared_blind(run):
             )
             assert status == 200, answer
     told = recaption("audit", "quality", run)
-    assert "4 of 12 drawn items compared blind" in told
+    assert "4 of 10 drawn items compared blind" in told
     assert "exact sign test" in told or "no majority" in told
     assert "--limit" in recaption("audit", "quality", run, "--limit", "0.1", code=2)
 
@@ -165,6 +165,21 @@ def test_what_is_misspelt_is_said_before_anything_is_drawn(run, tmp_path):
     assert "no caption has that" in recaption("audit", run, "--doubtful", "3", "--no-browser", code=2)
     assert "there is no audit" in recaption("audit", "quality", run, code=2)
     assert not (run / "audit").exists()
+
+
+@pytest.mark.timeout(300)
+def test_a_page_that_cannot_open_ends_nobodys_session(run):
+    with auditing(run, "--size", "5", "--auditor", "Ann") as tabs:
+        port = tabs["Ann"].port
+        told = recaption("audit", run, "--port", port, "--no-browser", code=2)
+        assert "cannot listen" in told
+        assert judge(tabs["Ann"], [ACCEPT])
+    assert "is no name of a host" in recaption("audit", run, "--allow-host", "foo:bar", code=2)
+
+
+def test_options_that_contradict_each_other_are_refused(run):
+    assert "give one of them" in recaption("audit", run, "--share", "0.1", "--size", "5", code=2)
+    assert "give both" in recaption("audit", run, "--doubt", "margin", code=2)
 
 
 def test_sample_sizes_are_told_without_a_run():

@@ -106,9 +106,9 @@ def test_a_second_run_does_nothing_and_says_so(images, tmp_path):
     ("change", "paid"),
     [
         (["--set", "select.prefer=[{origin: alt}]"], 0),
-        (["--set", "fit.budget=words", "--set", "fit.limit=5"], 0),
-        (["--set", "normalise.rules.urls=false"], 0),
-        (["--seed", "7"], 0),
+        pytest.param(["--set", "fit.budget=words", "--set", "fit.limit=5"], 0, marks=pytest.mark.slow),
+        pytest.param(["--set", "normalise.rules.urls=false"], 0, marks=pytest.mark.slow),
+        pytest.param(["--seed", "7"], 0, marks=pytest.mark.slow),
     ],
     ids=["last stage", "budget", "one rule", "seed"],
 )
@@ -125,6 +125,7 @@ def test_a_change_further_down_pays_for_no_call_again(images, tmp_path, change, 
     assert len(rows(out)) == 13
 
 
+@pytest.mark.slow
 def test_where_neighbours_are_compared_the_batch_size_belongs_to_the_run(images, tmp_path):
     recipe = tmp_path / "compared.yaml"
     recipe.write_text("stages: [{caption: {captioner: scripted}}, check, {select: {prefer: [{}]}}]\n")
@@ -231,6 +232,7 @@ def test_an_empty_input_is_not_a_success(tmp_path):
     recaption("run", tmp_path / "empty", tmp_path / "out", code=2)
 
 
+@pytest.mark.slow
 def test_a_limit_and_two_shard_sizes_give_the_same_captions(images, tmp_path):
     recaption("run", images, tmp_path / "one", "--limit", "7", "--shard-size", "3", "--batch-size", "2")
     recaption("run", images, tmp_path / "two", "--limit", "7", "--shard-size", "5", "--workers", "3")
@@ -238,6 +240,7 @@ def test_a_limit_and_two_shard_sizes_give_the_same_captions(images, tmp_path):
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_smaller_input_leaves_no_stale_shard(images, tmp_path):
     recaption("run", images, tmp_path / "out", "--shard-size", "3")
     assert "without --limit" in recaption("run", images, tmp_path / "out", "--limit", "4", code=2)
@@ -256,6 +259,7 @@ def test_a_run_folder_is_an_input_too(images, tmp_path):
     assert [r["original_caption"] for r in rows(tmp_path / "two")] == [TEXTS[i % 5] or None for i in range(10)]
 
 
+@pytest.mark.slow
 def test_shards_without_any_good_record_lose_nothing(tmp_path):
     table = tmp_path / "table.jsonl"
     good = [json.dumps({"key": f"k{i}", "text": f"A lighthouse, number {i}"}) for i in range(6)]
@@ -268,6 +272,7 @@ def test_shards_without_any_good_record_lose_nothing(tmp_path):
         assert "11 items = 6 kept + 0 dropped + 5 failed" in recaption("verify", out)
 
 
+@pytest.mark.slow
 def test_retry_keeps_a_record_whose_key_stands_twice(images, tmp_path):
     table, out = tmp_path / "table.csv", tmp_path / "out"
     lines = [("a", "photo00"), ("b", "photo01"), ("a", "photo02"), ("late", "late")]
@@ -314,7 +319,7 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_number):
     out, log = tmp_path / "out", tmp_path / "calls.log"
     slow = [f"gather.experts.counting.log={log}", "gather.experts.counting.delay_s=0.2"]
@@ -340,6 +345,7 @@ def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_n
     assert len(logged(log)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["hang", "503"])
 def test_an_interrupted_run_does_not_wait_for_a_server(images, tmp_path, mode):
     plan = Plan(rates={mode: 1.0}, hang_s=300)
@@ -390,6 +396,7 @@ def test_an_output_that_cannot_be_written_is_said(images, tmp_path):
     assert "recaption:" in recaption("run", images, "/proc/nowhere/out", code=2)
 
 
+@pytest.mark.slow
 def test_exported_sidecars_keep_the_originals_and_are_not_taken_for_them(images, tmp_path):
     out, pixels = tmp_path / "out", "pixel"
     recaption("run", images, out)

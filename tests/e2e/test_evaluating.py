@@ -136,6 +136,7 @@ def test_what_is_misspelt_is_said_with_what_was_meant(table, tmp_path, arguments
     assert message in recaption(*asked, code=2)
 
 
+@pytest.mark.slow
 def test_where_to_write_must_be_named_and_must_not_hold_something_else(table, tmp_path):
     assert "--out DIR" in recaption("eval", table, "--caption-column", "alt", code=2)
     (tmp_path / "mine").mkdir()
@@ -170,6 +171,7 @@ def report_input(out: Path) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_a_report_is_made_again_without_evaluating_unless_the_captions_changed(out):
     recaption("eval", out, *TEXTS_ONLY)
     (out / "report.html").unlink()

@@ -135,6 +135,7 @@ def test_the_policy_holds_where_escaping_would_not(browser, files, tmp_path):
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_never_scrolls_sideways(opened, name):
     page = opened(name)
@@ -160,6 +161,7 @@ def test_on_a_phone_the_table_stands_in_blocks(opened):
     assert small >= 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two", "four"])
 def test_a_screen_reader_finds_its_way(opened, name):
     page = opened(name)
@@ -180,6 +182,7 @@ def test_a_screen_reader_finds_its_way(opened, name):
     assert plots.count() == 3
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(opened):
     page = opened("two")
     page.keyboard.press("Tab")
@@ -202,6 +205,7 @@ def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(opened):
     assert all(width == "3px" for _, _, width in seen)
 
 
+@pytest.mark.slow
 def test_details_open_by_keyboard_without_a_script(opened):
     page = opened("two")
     summary = page.locator("details.chain > summary").first
@@ -211,6 +215,7 @@ def test_details_open_by_keyboard_without_a_script(opened):
     assert page.get_by_text("llava-1.5-7b@8c85e9a4, prompt").first.is_visible()
 
 
+@pytest.mark.slow
 def test_links_lead_to_their_sections(opened):
     page = opened("two")
     for link in page.locator("nav a").all():
@@ -220,6 +225,7 @@ def test_links_lead_to_their_sections(opened):
         assert page.evaluate("location.hash") == target
 
 
+@pytest.mark.slow
 def test_the_dark_theme_is_dark(opened):
     page = opened("two", color_scheme="dark")
     ground, ink = page.evaluate("(s => [s.backgroundColor, s.color])(getComputedStyle(document.body))")
@@ -228,6 +234,7 @@ def test_the_dark_theme_is_dark(opened):
     assert marks == "rgb(58, 168, 150)"
 
 
+@pytest.mark.slow
 def test_motion_is_for_those_who_want_it(opened):
     assert opened("two", reduced_motion="reduce").evaluate(SCROLLING) == "auto"
     assert opened("two", reduced_motion="no-preference").evaluate(SCROLLING) == "smooth"
@@ -236,6 +243,7 @@ def test_motion_is_for_those_who_want_it(opened):
 SCROLLING = "getComputedStyle(document.documentElement).scrollBehavior"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_print_is_on_white_paper_with_everything_open(opened, tmp_path, scheme):
     page = opened("two", color_scheme=scheme)

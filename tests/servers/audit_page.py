@@ -65,7 +65,7 @@ class Tab:
     """One window of one person. Tabs of the same person share their cookie. Not for several threads at once."""
 
     def __init__(self, port: int, cookie: str = "") -> None:
-        self._port, self.cookie = port, cookie
+        self.port, self.cookie = port, cookie
         self._line: http.client.HTTPConnection | None = None
 
     def enter(self, token: str) -> int:
@@ -75,10 +75,10 @@ class Tab:
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return status and answer. Raises Gone where there was none: nobody knows then what was carried out."""
-        origin = f"http://127.0.0.1:{self._port}"
+        origin = f"http://127.0.0.1:{self.port}"
         headers = {"Content-Type": "application/json", "Origin": origin, "Cookie": self.cookie}
         if self._line is None:
-            self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
+            self._line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
         try:
             self._line.request("POST", path, json.dumps(body).encode("ascii"), headers)
             answer = self._line.getresponse()

@@ -17,29 +17,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Final
+
+import recaption
 
 __all__ = ["Done", "Warm"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-LOADED: Final = (
-    "recaption.cli",
-    "recaption.console.evaluation",
-    "recaption.runs.evaluating",
-    "recaption.runs.explain",
-    "recaption.runs.plan",
-    "recaption.runs.verify",
-    "recaption.demo.run",
-    "recaption.datasets.detect",
-    "recaption.datasets.writers",
-    "torch",
-    "transformers",
-    "transformers.models.vision_encoder_decoder.modeling_vision_encoder_decoder",
-    "transformers.models.vit.modeling_vit",
+OTHERS: Final = (
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
     "transformers.models.bert.modeling_bert",
     "transformers.models.clip.modeling_clip",
     "transformers.models.gpt2.modeling_gpt2",
+    "transformers.models.vision_encoder_decoder.modeling_vision_encoder_decoder",
+    "transformers.models.vit.modeling_vit",
+    "uvicorn",
 )
+"""What is imported when it is first used, beside our own modules and what these import."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class Warm:
 
 def _serve() -> list[str]:
     """Fork for every line that comes in; return in the child, with its arguments."""
-    for name in LOADED:
+    ours = [module.name for module in walk_packages(recaption.__path__, "recaption.")]
+    for name in [*(name for name in ours if not name.endswith("__main__")), *OTHERS]:
         with suppress(ImportError):  # an extra that is not installed is not installed in the child either
             import_module(name)
     gc.freeze()  # what is loaded is looked through by no child

@@ -18,6 +18,7 @@ from tests.training.conftest import TRAINING
 REQUIRED = ["--model", "captioner", "--out", "never-made"]
 
 
+@pytest.mark.slow
 def test_help_comes_from_the_root_of_the_repository() -> None:
     bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     run = subprocess.run(

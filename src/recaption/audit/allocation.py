@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["NO_SCORE", "allocate", "bin_of", "score_edges"]
+__all__ = ["allocate", "score_edges"]
 
 K = TypeVar("K", bound=Hashable)
-
-NO_SCORE: Final = "no score"
 
 
 def allocate(sizes: Mapping[K, int], total: int, least: int) -> dict[K, int]:
@@ -47,6 +44,8 @@ def _rounded(wanted: Mapping[K, float], left: int, sizes: Mapping[K, int]) -> di
 def score_edges(values: Sequence[float], bins: int = 4) -> tuple[float, ...]:
     """Return the inner edges of bins that hold about equally many values; fewer where many values are equal.
 
+    A bin holds its lower edge, and none is empty: `bisect_right(edges, value)` is the place of a value's bin.
+
     Args:
         values: Finite scores: all, or a sample of them.
 
@@ -63,17 +62,3 @@ def score_edges(values: Sequence[float], bins: int = 4) -> tuple[float, ...]:
     # Edges are values that occur, so that what is printed is what was cut by.
     edges = np.quantile(array, [i / bins for i in range(1, bins)], method="higher")
     return tuple(sorted({float(edge) for edge in edges if edge > array.min()}))
-
-
-def bin_of(value: float | None, edges: Sequence[float]) -> str:
-    """Return the name of a value's bin: `< 0.21`, `0.21 to 0.25`, `≥ 0.25`; a bin holds its lower edge."""
-    if value is None or math.isnan(value):
-        return NO_SCORE
-    if not edges:
-        return "any score"
-    place = bisect_right(edges, value)
-    if place == 0:
-        return f"< {edges[0]:.6g}"
-    if place == len(edges):
-        return f"≥ {edges[-1]:.6g}"
-    return f"{edges[place - 1]:.6g} to {edges[place]:.6g}"

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from recaption.audit.meaning import meaning_of, of_the_picture, standing_words
 from recaption.audit.project import About
-from recaption.audit.sheets import Sheet, ShownCaption
+from recaption.audit.sheets import Sheet, ShownCaption, sheet_of_item
 from recaption.audit.types import AuditItem, Draft, Verdict
 from recaption.core.digests import seed_from
-from recaption.core.errors import RunFolderError
 from recaption.core.types import Image
 
 __all__ = ["MOST_ITEMS", "Examples", "Judged", "Label", "Pair", "PairKind", "examples_of", "without"]
@@ -26,8 +26,6 @@ PairKind: TypeAlias = Literal["edit", "prefer"]
 MOST_ITEMS: Final = 10_000
 """Judged items that are learned from; of more, a seeded sample. Beyond that, figures hardly move and hours do."""
 _JUDGE: Final = About()
-_OF_THE_PICTURE: Final = "unusable picture"
-"""The reason, among those of the page, that says nothing of the caption."""
 _WORST_FIRST: Final = ("reject", "edit", "accept")
 
 
@@ -86,23 +84,23 @@ def examples_of(
 
     Args:
         items: What was judged.
-        verdicts: The log or what stands of it; of each auditor the last word on an item counts.
+        verdicts: The log or what stands of it, in any order.
         about: Says how many captions were on one screen, where they were compared.
         seed: Decides which items are taken where there are more than `MOST_ITEMS`.
 
     Raises:
         RunFolderError: An item that was judged is not a sheet.
     """
-    words = _last_words(verdicts)
+    words = standing_words(verdicts)
     left_out: Counter[str] = Counter()
     if len(words) > MOST_ITEMS:
         kept = sorted(words, key=lambda key: seed_from("learning", seed, key))[:MOST_ITEMS]
         left_out[f"items beyond the {MOST_ITEMS:,} that are learned from"] = len(words) - len(kept)
         words = {key: words[key] for key in kept}
-    sheets = {item.key: _sheet(item) for item in items if item.key in words}
+    sheets = {item.key: sheet_of_item(item) for item in items if item.key in words}
     gathered = _Gathered(about, left_out)
     for key in sorted(sheets):
-        gathered.add(key, sheets[key], words[key])
+        gathered.add(key, sheets[key], [verdict.draft for verdict in words[key]])
     return gathered.examples()
 
 
@@ -140,34 +138,6 @@ def without(examples: Examples, bad: Iterable[int], reason: str) -> Examples:
     )
 
 
-def _sheet(item: AuditItem) -> Sheet:
-    try:
-        sheet = Sheet.from_payload(item.payload)
-        sheet.subject  # noqa: B018 - a sheet without a caption is none
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RunFolderError(
-            f"item {item.key[:80]!r} of the audit holds no captions of a run ({type(error).__name__}); "
-            "nothing can be learned from its verdicts"
-        ) from error
-    return sheet
-
-
-def _last_words(verdicts: Iterable[Verdict]) -> dict[str, list[Draft]]:
-    last: dict[str, dict[str, Verdict]] = {}
-    for verdict in verdicts:
-        if not verdict.standing:
-            continue
-        of_item = last.setdefault(verdict.key, {})
-        before = of_item.get(verdict.auditor)
-        if before is None or verdict.id > before.id:
-            of_item[verdict.auditor] = verdict
-    found = {
-        key: [said[name].draft for name in sorted(said) if said[name].draft.action not in ("skip", "undo")]
-        for key, said in last.items()
-    }
-    return {key: drafts for key, drafts in found.items() if drafts}
-
-
 class _Gathered:
     """Examples while the items go by."""
 
@@ -203,7 +173,7 @@ class _Gathered:
         )
 
     def _is_of(self, draft: Draft, sheet: Sheet) -> bool:
-        if draft.action == "reject" and draft.reason == _OF_THE_PICTURE:
+        if of_the_picture(draft):
             self._left_out["the picture could not be judged"] += 1
             return False
         if draft.shown is not None and draft.shown != sheet.version:
@@ -216,7 +186,8 @@ class _Gathered:
 
     def _label(self, item: _Item, heard: Sequence[Draft]) -> Label | None:
         """Return what most say of the caption; None where captions were compared, which says it of none."""
-        counts = Counter(_kind(draft, item.sheet) for draft in heard)
+        meanings = [meaning_of(draft, item.sheet.subject.text) for draft in heard]
+        counts: Counter[str] = Counter(meaning.said for meaning in meanings if meaning is not None)
         if self._about.task == "compare":
             if counts["reject"]:
                 self._left_out["none of the captions compared was right"] += counts["reject"]
@@ -232,8 +203,9 @@ class _Gathered:
     def _compared(self, item: _Item, draft: Draft, weight: float) -> list[Pair]:
         """Return the pairs that an edit or a preference gives; none of another word."""
         sheet = item.sheet
-        if _kind(draft, sheet) == "edit" and sheet.subject.text.strip():
-            return [Pair(item.written(draft.text or ""), item.place(sheet.subject), "edit", weight)]
+        meaning = meaning_of(draft, sheet.subject.text)
+        if meaning is not None and meaning.text is not None and sheet.subject.text.strip():
+            return [Pair(item.written(meaning.text), item.place(sheet.subject), "edit", weight)]
         if draft.action != "prefer":
             return []
         better = next(caption for caption in sheet.captions if caption.id == draft.preferred)
@@ -263,11 +235,3 @@ class _Item:
             self._places[text] = len(self._texts)
             self._texts.append(Judged(item=self._number, text=text, scores=scores))
         return self._places[text]
-
-
-def _kind(draft: Draft, sheet: Sheet) -> str:
-    """Return what a word comes to: an edit may change nothing, or leave nothing."""
-    if draft.action != "edit":
-        return draft.action
-    text = draft.text or ""
-    return "reject" if not text.strip() else "accept" if text == sheet.subject.text else "edit"

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["OUTCOMES", "Judgement", "Kind", "LastWords", "Outcome", "last_words", "outcomes"]
+__all__ = ["OUTCOMES", "Judgement", "LastWords", "Outcome", "last_words", "outcomes"]
 
-Kind: TypeAlias = Literal["accept", "edit", "reject", "skip", "prefer"]
 Outcome: TypeAlias = Literal["accept", "edit", "reject"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("accept", "edit", "reject")
@@ -24,7 +23,7 @@ class Judgement:
 
     key: str
     auditor: str
-    kind: Kind
+    kind: Outcome
     reason: str = ""
     seconds: float | None = None
     """From seeing it to saying it; None where nobody measured."""
@@ -49,24 +48,11 @@ LastWords: TypeAlias = Mapping[str, Judgement]
 
 
 def last_words(judgements: Iterable[Judgement]) -> dict[str, LastWords]:
-    """Return, by item, the last word of each auditor; of equal times the one that is given later.
-
-    To prefer one text to another is to judge neither. A skip is no judgement either, and takes back what the same
-    auditor had said.
-    """
-    last: dict[str, dict[str, Judgement]] = {}
+    """Return, by item, the judgement of each auditor; of several the one that is given last."""
+    words: dict[str, dict[str, Judgement]] = {}
     for judgement in judgements:
-        if judgement.kind == "prefer":
-            continue
-        of_item = last.setdefault(judgement.key, {})
-        before = of_item.get(judgement.auditor)
-        if before is None or judgement.at >= before.at:
-            of_item[judgement.auditor] = judgement
-    kept = {
-        key: {auditor: word for auditor, word in of_item.items() if word.kind != "skip"}
-        for key, of_item in last.items()
-    }
-    return {key: of_item for key, of_item in kept.items() if of_item}
+        words.setdefault(judgement.key, {})[judgement.auditor] = judgement
+    return dict(words)
 
 
 def outcomes(words: Mapping[str, LastWords]) -> dict[str, Outcome]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from recaption.audit.meaning import of_the_picture
 from recaption.audit.sampling import SamplePlan
 from recaption.audit.sheets import Role
 from recaption.audit.types import Verdict
@@ -36,7 +37,7 @@ class Preferences:
     """By what was taken."""
     wins: int
     losses: int
-    """Items where the caption that stands was taken and the original was not, and the other way."""
+    """Of the items that showed both: the caption that stands was taken, or the original was."""
     p_value: float | None
     """Exact sign test of the two; None where there was neither."""
     doubtful: int
@@ -50,19 +51,23 @@ def read_preferences(
 
     Args:
         verdicts: What stands in the store of an audit that compares.
-        roles: Of the captions of each item, by key and id.
+        roles: Of the captions that were side by side, by key and id. An item that had but one is left out: to take
+            the only one is no preference.
     """
     said: dict[str, list[str]] = {}
     for verdict in verdicts:
-        if verdict.standing and verdict.draft.action in ("prefer", "reject"):
-            said.setdefault(verdict.key, []).append(_taken(verdict, roles[verdict.key]))
-    found = {key: _most(votes) for key, votes in said.items()}
+        if not verdict.standing or len(roles[verdict.key]) < 2 or of_the_picture(verdict.draft):
+            continue
+        if verdict.draft.action in ("prefer", "reject"):
+            said.setdefault(verdict.key, []).append(_taken(verdict))
+    found = {key: _most(votes, roles[key]) for key, votes in said.items()}
     counts: dict[str, Counter[str]] = {name: Counter() for name in plan.sizes}
     for item in plan.fair:
         if item.key in found:
             counts[item.stratum][found[item.key]] += 1
     total: Counter[str] = sum(counts.values(), Counter())
-    wins, losses = total["subject"], total["original"]
+    duels = [found[i.key] for i in plan.fair if i.key in found and "original" in roles[i.key].values()]
+    wins, losses = duels.count("subject"), duels.count("original")
     return Preferences(
         population=plan.population,
         drawn=len(plan.fair),
@@ -81,12 +86,13 @@ def read_preferences(
     )
 
 
-def _taken(verdict: Verdict, roles: Mapping[str, Role]) -> str:
-    if verdict.draft.action == "reject":
-        return NONE
-    return roles.get(verdict.draft.preferred or "", UNDECIDED)
+def _taken(verdict: Verdict) -> str:
+    return NONE if verdict.draft.action == "reject" else verdict.draft.preferred or ""
 
 
-def _most(votes: list[str]) -> str:
+def _most(votes: list[str], roles: Mapping[str, Role]) -> str:
+    """Return the role of the caption with most votes: of candidates that each had one, none has won."""
     (first, n), *others = Counter(votes).most_common()
-    return UNDECIDED if others and others[0][1] == n else first
+    if others and others[0][1] == n:
+        return UNDECIDED
+    return NONE if first == NONE else roles.get(first, UNDECIDED)

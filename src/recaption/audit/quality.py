@@ -129,6 +129,7 @@ def read_quality(
     fair_outcomes = {key: outcome for key, outcome in all_outcomes.items() if key in fair}
     of_fair = [word for key, of_item in words.items() if key in fair for word in of_item.values()]
     every = [word for of_item in known.values() for word in of_item.values()]
+    shared = {key: of_item for key, of_item in known.items() if key in fair}
     judged = {s.stratum: s.judged for s in strata}
     weights = {key: plan.sizes[fair[key]] / judged[fair[key]] for key in fair_outcomes}
     rejected = _rate(strata, {"reject"})
@@ -149,7 +150,7 @@ def read_quality(
             for name in sorted({word.auditor for word in every})
         },
         drift=drift(of_fair),
-        agreement=agreement(known, seed=seed),
+        agreement=agreement(shared, seed=seed),
         predictors=tuple(predictors(fair_outcomes, weights, scores or {}, recall=recall)),
         lot=_lot(strata, limit) if limit is not None else None,
         strangers=len(words) - len(known),

@@ -1,9 +1,10 @@
 """From the verdicts of an audit to one ruling on each record, which a run heeds.
 
-The last word of every auditor on an item counts once. Options are: the caption shown is wrong, it was put right, it
-is right or best, another one on the screen is best. What most say holds; of options with equally many voices the
-worst holds, in just this order: doubt is no praise, and no reason to take another caption. Of several corrections the
-one that was written last holds: whoever came later saw as much, and no text is put together from two.
+What stands counts, one word of each auditor on an item; that the picture cannot be judged is none. Options are: the
+caption shown is wrong, it was put right, it is right or best, another one on the screen is best. What most say holds;
+of options with equally many voices the worst holds, in just this order: doubt is no praise, and no reason to take
+another caption. Of several corrections the one that was written last holds: whoever came later saw as much, and no
+text is put together from two.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from recaption.audit.meaning import Meaning, meaning_of, standing_words
 from recaption.audit.project import About
-from recaption.audit.sheets import Sheet
+from recaption.audit.sheets import Sheet, sheet_of_item
 from recaption.audit.types import AuditItem, Verdict
-from recaption.core.errors import RunFolderError
 from recaption.core.types import MAX_REASON_CHARS
 from recaption.datasets.rulings import Ruling
 
@@ -26,7 +27,6 @@ __all__ = ["rulings_in", "rulings_of"]
 
 _REJECT: Final = "reject"
 _EDIT: Final = "edit"
-_EMPTIED: Final = "edited to nothing"
 _JUDGE: Final = About()
 
 
@@ -50,24 +50,9 @@ def rulings_of(items: Iterable[AuditItem], verdicts: Iterable[Verdict], about: A
     Raises:
         RunFolderError: An item that was judged is not a sheet.
     """
-    words = _last_words(verdicts)
+    words = standing_words(verdicts)
     found = (_ruling(item, words[item.key], about) for item in items if item.key in words)
     return sorted((ruling for ruling in found if ruling is not None), key=lambda ruling: ruling.key)
-
-
-def _last_words(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
-    """Return, by item, what each auditor said last, in the order of the log; a skip is nothing, nor is an undo."""
-    last: dict[str, dict[str, Verdict]] = {}
-    for verdict in verdicts:
-        of_item = last.setdefault(verdict.key, {})
-        before = of_item.get(verdict.auditor)
-        if before is None or verdict.id > before.id:
-            of_item[verdict.auditor] = verdict
-    kept = {
-        key: sorted((v for v in said.values() if v.draft.action not in ("skip", "undo")), key=lambda v: v.id)
-        for key, said in last.items()
-    }
-    return {key: said for key, said in kept.items() if said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +61,14 @@ class _Voice:
 
     option: str
     verdict: Verdict
+    meaning: Meaning
 
 
 def _ruling(item: AuditItem, said: Sequence[Verdict], about: About) -> Ruling | None:
     """Return what the words on one item come to; None where none of them can be understood."""
-    sheet = _sheet(item)
+    sheet = sheet_of_item(item)
     ids = [caption.id for caption in sheet.captions]
-    voices = list(_voices(said, ids))
+    voices = list(_voices(said, sheet))
     if not voices:
         return None
     order = [_REJECT, _EDIT, *ids]
@@ -90,69 +76,51 @@ def _ruling(item: AuditItem, said: Sequence[Verdict], about: About) -> Ruling | 
     for voice in voices:
         counts[voice.option] += 1
     option = max(order, key=counts.__getitem__)  # of equals the first, which is the worst
-    side = [voice.verdict for voice in voices if voice.option == option]
+    side = [voice for voice in voices if voice.option == option]
+    last = side[-1].verdict
     basis = {
         "key": item.key,
         "shown": ids[0],
         "version": sheet.version,
-        "auditors": tuple(sorted({v.auditor for v in side})),
+        "auditors": tuple(sorted({voice.verdict.auditor for voice in side})),
         "said": len(side),
         "of": len(voices),
         "reason": _reasons(side),
-        "guideline": side[-1].draft.guideline or "",
-        "at": side[-1].at_ms / 1000,
-        "verdicts": tuple(v.id for v in side),
+        "guideline": last.draft.guideline or "",
+        "at": last.at_ms / 1000,
+        "verdicts": tuple(voice.verdict.id for voice in side),
     }
     return Ruling(**basis, **_decided(option, side, sheet, about))  # type: ignore[arg-type]
 
 
-def _voices(said: Sequence[Verdict], ids: Sequence[str]) -> Iterator[_Voice]:
+def _voices(said: Sequence[Verdict], sheet: Sheet) -> Iterator[_Voice]:
+    ids = {caption.id for caption in sheet.captions}
     for verdict in said:
-        draft = verdict.draft
-        if draft.action == "accept":
-            yield _Voice(ids[0], verdict)
-        elif draft.action == "reject" or (draft.action == "edit" and not (draft.text or "").strip()):
-            yield _Voice(_REJECT, verdict)
-        elif draft.action == "edit":
-            yield _Voice(_EDIT, verdict)
-        elif (
-            draft.preferred is not None and draft.preferred in ids
-        ):  # of another caption than those on the screen nobody can have spoken
-            yield _Voice(draft.preferred, verdict)
+        meaning = meaning_of(verdict.draft, sheet.subject.text)
+        if meaning is None:
+            continue
+        if meaning.said in (_REJECT, _EDIT):
+            yield _Voice(meaning.said, verdict, meaning)
+        elif meaning.said == "accept":
+            yield _Voice(sheet.subject.id, verdict, meaning)
+        elif (preferred := verdict.draft.preferred) is not None and preferred in ids:
+            # of another caption than those on the screen nobody can have spoken
+            yield _Voice(preferred, verdict, meaning)
 
 
-def _decided(option: str, side: Sequence[Verdict], sheet: Sheet, about: About) -> dict[str, object]:
+def _decided(option: str, side: Sequence[_Voice], sheet: Sheet, about: About) -> dict[str, object]:
     """Return the outcome that an option is, and what belongs to it."""
     if option == _REJECT:
         shown = sheet.captions[: about.captions] if about.task == "compare" else sheet.captions[:1]
         return {"outcome": "reject", "rejected": tuple(caption.id for caption in shown[1:])}
     if option == _EDIT:
-        text = side[-1].draft.text
-        if text == sheet.subject.text:  # opened, looked at, saved
-            return {"outcome": "accept"}
-        return {"outcome": "edit", "text": text}
-    if option == sheet.subject.id and all(v.draft.action == "accept" for v in side):
+        return {"outcome": "edit", "text": side[-1].meaning.text}
+    if option == sheet.subject.id and all(voice.meaning.said == "accept" for voice in side):
         return {"outcome": "accept"}
     return {"outcome": "prefer", "preferred": option}
 
 
-def _reasons(side: Sequence[Verdict]) -> str:
+def _reasons(side: Sequence[_Voice]) -> str:
     """Return the reasons given, each once, on one line."""
-    given = []
-    for verdict in side:
-        emptied = verdict.draft.action == "edit" and not (verdict.draft.text or "").strip()
-        reason = (verdict.draft.reason or (_EMPTIED if emptied else ""))[: MAX_REASON_CHARS * 4]
-        given.append(" ".join(reason.split()))
+    given = [" ".join(voice.meaning.reason[: MAX_REASON_CHARS * 4].split()) for voice in side]
     return "; ".join(dict.fromkeys(reason for reason in given if reason))[:MAX_REASON_CHARS].rstrip()
-
-
-def _sheet(item: AuditItem) -> Sheet:
-    try:
-        sheet = Sheet.from_payload(item.payload)
-        sheet.subject  # noqa: B018 - a sheet without a caption is none
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RunFolderError(
-            f"item {item.key[:80]!r} of the audit holds no captions of a run ({type(error).__name__}); "
-            "its verdicts cannot be applied"
-        ) from error
-    return sheet

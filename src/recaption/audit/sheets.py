@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from recaption.audit.types import AuditItem
 from recaption.core.digests import digest_json
+from recaption.core.errors import RunFolderError
 from recaption.core.types import Box, Caption, Evidence, Image, JsonValue, Record
 
-__all__ = ["MAX_CAPTIONS", "Role", "Sheet", "ShownCaption", "sheet_of", "standing"]
+__all__ = ["MAX_CAPTIONS", "Role", "Sheet", "ShownCaption", "sheet_of", "sheet_of_item", "standing"]
 
 Role: TypeAlias = Literal["subject", "original", "candidate"]
 """`subject`: the caption that stands for the record, which is judged; `original`: what came with the image."""
@@ -40,6 +42,8 @@ class ShownCaption:
     scores: Mapping[str, float] = field(default_factory=dict)
     """Those that have a value."""
     flags: Mapping[str, str] = field(default_factory=dict)
+    is_cut: bool = False
+    """The text goes on beyond `MAX_TEXT_CHARS`: it can be judged, but who edits it would drop the rest unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,18 @@ def sheet_of(record: Record) -> Sheet | None:
     )
 
 
+def sheet_of_item(item: AuditItem) -> Sheet:
+    """Return the sheet that lies in an item of a store. Raises RunFolderError where it holds something else."""
+    try:
+        sheet = Sheet.from_payload(item.payload)
+        sheet.captions[0]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise RunFolderError(
+            f"item {item.key[:80]!r} of the audit holds no captions of a run ({type(error).__name__})"
+        ) from error
+    return sheet
+
+
 def _shown(caption: Caption, role: Role) -> ShownCaption:
     details = caption.provenance.details
     writer = details.get("generator") or caption.provenance.stage
@@ -140,6 +156,7 @@ def _shown(caption: Caption, role: Role) -> ShownCaption:
         writer=str(writer),
         scores={name: s.value for name, s in caption.scores.items() if s.value is not None},
         flags={name: reason for name, reason in caption.flags.items() if name != "audit"},
+        is_cut=len(caption.text) > MAX_TEXT_CHARS,
     )
 
 

@@ -1,7 +1,7 @@
 """What divides the records before a sample is drawn, and how much doubt there is about each.
 
-A column is one of `origin`, `aspect`, `writer`, `flags`, `flag:NAME`, `score:LABEL` (quarters of its values), or one
-of the data's own.
+A column is one of `origin`, `aspect`, `writer`, `flags`, `flag:NAME`, `score:LABEL` (quarters of its values; fewer
+parts where many are equal), or one of the data's own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
-import numpy as np
-
+from recaption.audit.allocation import score_edges
 from recaption.audit.sampling import WHOLE, Row, stratum_name
 from recaption.audit.sheets import standing
 from recaption.core.digests import seed_from
@@ -25,7 +24,8 @@ __all__ = ["DOUBTS", "Divider", "dividers", "rows", "uncertainty"]
 Divider: TypeAlias = Callable[[Record, Caption], str]
 """The value of one column for a record and the caption that stands for it."""
 
-QUARTERS: Final = (0.25, 0.5, 0.75)
+_FLAG: Final = "flag:"
+_SCORE: Final = "score:"
 MOST_SEEN: Final = 20_000
 """Values of a score that its quarters are taken from; of more, a seeded sample."""
 _PLAIN: Final[Mapping[str, Divider]] = {
@@ -47,9 +47,9 @@ def dividers(by: Sequence[str], records: Iterable[Record], *, seed: int) -> list
     Raises:
         UserError: No record has such a score.
     """
-    labels = [column.removeprefix("score:") for column in by if column.startswith("score:")]
-    cuts = _quarters(labels, records, seed) if labels else {}
-    return [_divider(column, cuts) for column in by]
+    labels = [column.removeprefix(_SCORE) for column in by if column.startswith(_SCORE)]
+    edges = _edges(labels, records, seed) if labels else {}
+    return [_divider(column, edges) for column in by]
 
 
 def rows(
@@ -60,7 +60,7 @@ def rows(
     Raises:
         UserError: No record has a value in one of the columns, or doubt of that kind: it is misspelt, or never was.
     """
-    wanted = {column for column in by if column not in _PLAIN and ":" not in column}
+    wanted = {column for column in by if column not in _PLAIN and not column.startswith((_FLAG, _SCORE))}
     known: set[str] = set()
     doubted = doubt is None
     for record in records:
@@ -74,10 +74,7 @@ def rows(
         values = [column(record, caption) for column in columns]
         yield Row(record.key, stratum_name(values) if values else WHOLE, doubtful)
     for column in sorted(wanted - known):
-        names = sorted({*known, *_PLAIN})
-        near = get_close_matches(column, names, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names[:20])}."
-        raise UserError(f"--by {column!r}: no record has such a column. {hint}")
+        raise UserError(f"--by {column!r}: no record has such a column. {_hint(column, known)}")
     if not doubted:
         raise UserError(
             f"--doubt {doubt!r}: no caption has that. Others: {', '.join(DOUBTS)}, or `score:LABEL` for low scores."
@@ -93,8 +90,8 @@ def uncertainty(caption: Caption, doubt: str) -> float | None:
     Raises:
         UserError: There is no such kind of doubt.
     """
-    if doubt.startswith("score:"):
-        score = caption.scores.get(doubt.removeprefix("score:"))
+    if doubt.startswith(_SCORE):
+        score = caption.scores.get(doubt.removeprefix(_SCORE))
         return None if score is None or score.value is None else -score.value
     details = caption.provenance.details
     selection = details.get("selection")
@@ -108,18 +105,29 @@ def uncertainty(caption: Caption, doubt: str) -> float | None:
     raise UserError(f"--doubt {doubt!r}: give {', '.join(DOUBTS)} or `score:LABEL`")
 
 
-def _divider(column: str, cuts: Mapping[str, Sequence[float]]) -> Divider:
+def _hint(column: str, known: Iterable[str]) -> str:
+    names = sorted({*known, *_PLAIN})
+    kind, colon, name = column.partition(":")
+    meant = [prefix + name for prefix in get_close_matches(kind + colon, (_FLAG, _SCORE), 1) if colon]
+    near = get_close_matches(column, [*names, *meant], 1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"There are: {', '.join(names[:20])}; and `{_FLAG}NAME`, `{_SCORE}LABEL`."
+
+
+def _divider(column: str, edges: Mapping[str, Sequence[float]]) -> Divider:
     if column in _PLAIN:
         return _PLAIN[column]
-    kind, colon, name = column.partition(":")
-    if colon and kind == "flag":
+    if column.startswith(_FLAG):
+        name = column.removeprefix(_FLAG)
         return lambda record, caption: name if name in caption.flags else f"not {name}"
-    if colon and kind == "score":
-        return lambda record, caption: _quarter(caption, name, cuts[name])
+    if column.startswith(_SCORE):
+        label = column.removeprefix(_SCORE)
+        return lambda record, caption: _part(caption, label, edges[label])
     return lambda record, caption: str(record.metadata.get(column, ""))
 
 
-def _quarters(labels: Sequence[str], records: Iterable[Record], seed: int) -> dict[str, list[float]]:
+def _edges(labels: Sequence[str], records: Iterable[Record], seed: int) -> dict[str, tuple[float, ...]]:
     values: dict[str, list[tuple[int, float]]] = {label: [] for label in labels}
     for record in records:
         caption = standing(record)
@@ -132,17 +140,15 @@ def _quarters(labels: Sequence[str], records: Iterable[Record], seed: int) -> di
     for label, found in values.items():
         if not found:
             raise UserError(f"--by 'score:{label}': no caption that stands has such a score")
-    return {
-        label: [float(q) for q in np.quantile([v for _, v in sorted(found)[:MOST_SEEN]], QUARTERS)]
-        for label, found in values.items()
-    }
+    return {label: score_edges([v for _, v in sorted(found)[:MOST_SEEN]]) for label, found in values.items()}
 
 
-def _quarter(caption: Caption, label: str, cuts: Sequence[float]) -> str:
+def _part(caption: Caption, label: str, edges: Sequence[float]) -> str:
     score = caption.scores.get(label)
     if score is None or score.value is None:
         return f"no {label}"
-    return f"{label} quarter {bisect_right(cuts, score.value) + 1}"
+    place, parts = bisect_right(edges, score.value) + 1, len(edges) + 1
+    return f"{label} quarter {place}" if parts == 4 else f"{label} part {place} of {parts}"
 
 
 def _writer(caption: Caption) -> str:

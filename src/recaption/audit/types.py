@@ -51,7 +51,7 @@ class Settings:
     lease_s: float = 600.0
     """How long an item is set aside for whoever has it on screen."""
     about: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Whatever else must be remembered with the store: seed, columns, guideline, digest of the run."""
+    """Whatever else must be remembered with the store: seed, columns, guideline, where the captions lie."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.overlap <= 100:

@@ -72,8 +72,6 @@ class Edits:
     mean: float | None
     """Of the share of words changed, in [0, 1]."""
     median: float | None
-    unchanged: int
-    """Edits that left the text as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +129,12 @@ def edits(judgements: Sequence[Judgement]) -> Edits:
     made = sorted((j for j in judgements if j.edited is not None), key=lambda j: (j.key, j.auditor))
     ratios = np.array([edit_ratio(j.shown, j.edited or "") for j in made[:MOST_EDITS]], dtype=np.float64)
     if not len(ratios):
-        return Edits(n=0, compared=0, mean=None, median=None, unchanged=0)
+        return Edits(n=0, compared=0, mean=None, median=None)
     return Edits(
         n=len(made),
         compared=len(ratios),
         mean=float(ratios.mean()),
         median=float(np.median(ratios)),
-        unchanged=sum(j.shown == j.edited for j in made),
     )
 
 

@@ -20,6 +20,9 @@ def apply_(
     folder: Annotated[
         Path | None, typer.Option("--audit", help="Folder of the audit; default: the run folder.")
     ] = None,
+    even_so: Annotated[
+        bool, typer.Option("--even-so", help="Though the audit names another folder: the run was moved since.")
+    ] = False,
     store: Store = None,
     project: Project = "recaption",
 ) -> None:
@@ -30,7 +33,9 @@ def apply_(
 
     with place_of(folder or out, store, project).open() as opened, console.progress_bar() as watch:
         try:
-            found = apply(RunFolder(out), opened, watch=watch)
+            # An audit that lies in the run folder is its own, wherever both were moved to.
+            own = folder is None and store is None
+            found = apply(RunFolder(out), opened, even_so=even_so or own, watch=watch)
         except KeyboardInterrupt as error:
             raise Interrupted from error
     rows = {
@@ -60,7 +65,7 @@ def export_(
     out: AuditFolder,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; a folder for argilla.")],
     format: Annotated[
-        str, typer.Option("--format", help="label-studio, argilla, csv, or jsonl: all that was said.")
+        str, typer.Option("--format", help="label-studio, argilla, csv, or jsonl: every verdict that stands.")
     ] = "csv",
     images: Annotated[
         str | None,

@@ -78,7 +78,9 @@ By = Annotated[
 Least = Annotated[int | None, typer.Option("--least", min=1, help="Of each part at least so many; default: 5.")]
 Doubtful = Annotated[
     int | None,
-    typer.Option("--doubtful", min=0, help="So many of the most doubtful beside the sample; in no estimate."),
+    typer.Option(
+        "--doubtful", min=0, help="The so many most doubtful ones too, if not drawn anyway; in no estimate."
+    ),
 ]
 Doubt = Annotated[
     str | None,
@@ -160,12 +162,19 @@ def open_(
         "seed": seed,
         "lease": lease,
     }
+    if share is not None and size is not None:
+        raise UserError("--share and --size: give one of them")
+    if doubt is not None and not doubtful:
+        raise UserError("--doubt says what --doubtful N is chosen by: give both")
     spec = spec_of(source, format, table, key_column, caption_column, image_column, image_root, recursive, None)
     place = place_of(_folder(spec, out), store, project)
     with console.err.status("drawing the sample"):
         if place.exists():
             opened = resume(
-                place, lambda: _records(spec), [name for name, value in given.items() if value is not None]
+                place,
+                lambda: _records(spec),
+                [name for name, value in given.items() if value is not None],
+                source=spec["path"],
             )
         else:
             opened = begin(place, lambda: _records(spec), _sampling(spec, given))
@@ -202,7 +211,7 @@ def dismiss(
     store: Store = None,
     project: Project = "recaption",
 ) -> None:
-    """Take an auditor off the audit: their link ends, what they hold goes to others, their verdicts stay."""
+    """Take an auditor off the audit: their link ends, what they hold goes to others in time, their verdicts stay."""
     with place_of(out, store, project).open() as opened:
         known = opened.auditor_named(name)
         if known is None:
@@ -256,6 +265,7 @@ def quality(
     """Say how good the whole set is by what people judged, with intervals; quality.json has all of it."""
     from recaption import console
     from recaption.audit.quality import Quality
+    from recaption.audit.words import unjudgeable
     from recaption.console.audit import show_preferences, show_quality
     from recaption.runs.auditing import found_in, write_found
 
@@ -263,11 +273,13 @@ def quality(
         raise UserError("--fail needs --limit: how much may be rejected?")
     place = place_of(out, store, project)
     with place.open() as opened:
-        found = found_in(opened, limit=limit)
+        found, unseen = found_in(opened, limit=limit), unjudgeable(opened)
     if isinstance(found, Quality):
         show_quality(found)
     else:
         show_preferences(found)
+    if unseen:
+        console.out.print(f"{unseen:,} pictures could not be judged; they count in no share")
     console.out.print(f"All of it: {console.safe(str(write_found(found, place)))}")
     lot = found.lot if isinstance(found, Quality) else None
     if fail and (lot is None or lot.decision.action != "accept"):
@@ -344,11 +356,15 @@ def _serve(
     from recaption.audit.project import About
     from recaption.audit.web.serving import link, serve
 
-    active = [auditor.name for auditor in store.auditors() if auditor.active]
-    invited = names or (active if len(active) == 1 else [] if active else ["me"])
-    tokens = {name: _token(store, name) for name in invited}
+    for name in names:
+        if store.auditor_named(name) is None:
+            store.add_auditor(name)
 
     def ready(origin: str) -> None:
+        """Print the links, which end those before them: not before the page is there to be opened by them."""
+        active = [auditor.name for auditor in store.auditors() if auditor.active]
+        invited = names or (active if len(active) == 1 else [] if active else ["me"])
+        tokens = {name: _token(store, name) for name in invited}
         for name, token in tokens.items():
             console.out.print(f"{console.safe(name)}: {link(origin, token)}")
         if tokens:

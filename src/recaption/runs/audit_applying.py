@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recaption.audit.project import About
 from recaption.audit.rulings import rulings_in
-from recaption.core.errors import BudgetError, UserError
+from recaption.core.errors import BudgetError, RunFolderError, UserError
 from recaption.core.protocols import Reader
 from recaption.datasets.atomic import make_folder, remove_stale_parts
 from recaption.datasets.detect import open_dataset
@@ -21,7 +23,7 @@ from recaption.datasets.rulings import Ruling, rulings_place, write_rulings
 from recaption.datasets.run_folder import RunFolder
 from recaption.recipes.recipe import load_recipe
 from recaption.recipes.strict import validated
-from recaption.runs.heeding import AUDIT, FAILED, NOTHING_LEFT
+from recaption.runs.heeding import APPLYING, AUDIT, FAILED, NOTHING_LEFT
 from recaption.runs.run import Progress, RunOptions, Summary, run
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def apply(
     *,
     workers: int | None = None,
     budget: Budget | None = None,
+    even_so: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Applied:
     """Heed what people decided, and nobody else: rulings given before that are not among these no longer hold.
@@ -70,23 +73,34 @@ def apply(
     Args:
         said: The store of the audit, or the rulings its words come to.
         budget: The most that a generator's calls may cost; without one, no generator is asked for anything.
+        even_so: Apply a store though by what it says another folder was audited: the run's folder was moved since.
 
     Raises:
-        RunFolderError: There is no run, it has not ended, another one is writing to the folder, or the store holds
-            items of something else.
-        UserError: The input of the run cannot be read any more; or input, recipe or models have changed since, and
-            captions would have to be written.
+        RunFolderError: There is no run, it has not ended (unless it was this that was stopped), another one is
+            writing to the folder, or the store holds items of something else; nothing was changed.
+        UserError: Another folder was audited, or the input of the run cannot be read any more, and nothing was
+            changed; or input, recipe or models have changed since, and captions would have to be written.
         BackendError: A scorer is gone; the same call goes on later.
     """
-    place = rulings_place(folder.root)
-    if not place.is_file():  # with it, an unfinished run is one that was applying rulings when it was stopped
-        folder.require_complete()
     about = folder.describe()
+    if not about.get(APPLYING):
+        folder.require_complete()
+    if _is_store(said) and not even_so:
+        _refuse_another(folder, said)  # type: ignore[arg-type]
     rulings = list(rulings_in(said) if _is_store(said) else said)  # type: ignore[arg-type]
-    if rulings or place.is_file():
-        make_folder(place.parent)
-        remove_stale_parts(place.parent)
-        write_rulings(place, rulings)
+    place = rulings_place(folder.root)
+
+    def write() -> None:
+        if folder.describe() != about:
+            raise RunFolderError(
+                f"another run has written to {folder.root} meanwhile; nothing was applied. "
+                "Once it has ended, apply again"
+            )
+        if rulings or place.is_file():
+            make_folder(place.parent)
+            remove_stale_parts(place.parent)
+            write_rulings(place, rulings)
+
     options = RunOptions(
         seed=about["seed"],
         shard_size=about["shard_size"],
@@ -97,7 +111,16 @@ def apply(
     options = options if workers is None else replace(options, workers=workers)
     recipe = load_recipe(str(folder.root / "recipe.yaml"))
     try:
-        summary = run(_reader(about["input"]), recipe, folder, options, source=about["input"], watch=watch)
+        summary = run(
+            _reader(about["input"]),
+            recipe,
+            folder,
+            options,
+            source=about["input"],
+            watch=watch,
+            before=write,
+            applying=True,
+        )
     except BudgetError as error:
         if budget is not None:
             raise
@@ -110,6 +133,16 @@ def apply(
 
 def _is_store(said: object) -> bool:
     return hasattr(said, "verdicts") and hasattr(said, "items")
+
+
+def _refuse_another(folder: RunFolder, store: AuditStore) -> None:
+    """Refuse verdicts on something else: its records may bear the same keys. Who says nothing is believed."""
+    source = About.of(store.settings.about).source
+    if source and Path(source).resolve() != folder.root.resolve():
+        raise UserError(
+            f"the audit is of {source}, not of {folder.root.absolute()}; nothing was changed. Apply it to the run it "
+            "is of, or name the folder of this run's audit: --audit DIR. If it is this run, moved since: --even-so"
+        )
 
 
 def _reader(spec: Mapping[str, Any]) -> Reader:

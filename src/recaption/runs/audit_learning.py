@@ -48,7 +48,7 @@ __all__ = ["PREFERENCE_FILE", "Learned", "learn"]
 Floats: TypeAlias = NDArray[np.float64]
 
 PREFERENCE_FILE: Final = "preference.json"
-OURS: Final = ("store.sqlite", "quality.json", "calls.sqlite", PREFERENCE_FILE)
+OURS: Final = ("store.sqlite", "quality.json", "rulings.jsonl", "calls.sqlite", PREFERENCE_FILE)
 """What marks the folder of an audit."""
 _LABEL: Final = "encoder"
 _BETWEEN: Final = (

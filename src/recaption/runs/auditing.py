@@ -21,7 +21,7 @@ from recaption.audit.preferences import Preferences, read_preferences
 from recaption.audit.project import About
 from recaption.audit.quality import Quality, read_quality
 from recaption.audit.sampling import Design, Drawn, SamplePlan, draw_sample
-from recaption.audit.sheets import Sheet, sheet_of
+from recaption.audit.sheets import sheet_of, sheet_of_item
 from recaption.audit.strata import DOUBTS, dividers, rows
 from recaption.audit.types import AuditItem, Settings
 from recaption.audit.words import judgements
@@ -103,19 +103,27 @@ def begin(place: AuditPlace, records: Records, asked: Sampling) -> AuditStore:
     return _laid_down(store, plan, records)
 
 
-def resume(place: AuditPlace, records: Records, given: Sequence[str] = ()) -> AuditStore:
+def resume(place: AuditPlace, records: Records, given: Sequence[str] = (), *, source: str = "") -> AuditStore:
     """Open the audit that is there.
 
     Args:
+        source: Where the records lie; an audit of others is refused, if it says where those lay.
         records: Read only where the sample was not laid down to its end.
         given: Names of options that decide how a sample is drawn; too late for them.
 
     Raises:
-        UserError: Such options were given.
+        UserError: Such options were given, or it is an audit of something else.
     """
     store = place.open()
     try:
         about = About.of(store.settings.about)
+        # An audit that lies in the run folder is its own, wherever both were moved to.
+        own = place.store is None and source and place.folder.resolve() == Path(source).resolve()
+        if source and not own and about.source and Path(source).resolve() != Path(about.source).resolve():
+            raise UserError(
+                f"the audit here is of {about.source}, not of {source}. Name another folder, --out DIR, or, in a "
+                "database, another --project"
+            )
         if given:
             options = ", ".join(f"--{name}" for name in given)
             raise UserError(
@@ -125,7 +133,7 @@ def resume(place: AuditPlace, records: Records, given: Sequence[str] = ()) -> Au
         if store.progress().items < about.drawn:
             told = dict(about.design)
             by, doubt = cast(list[str], told.pop("by")), cast("str | None", told.pop("doubt"))
-            asked = Sampling(design=Design(**cast(dict[str, Any], told)), by=by, doubt=doubt)
+            asked = Sampling(about=about, design=Design(**cast(dict[str, Any], told)), by=by, doubt=doubt)
             return _laid_down(store, _drawn(records, asked), records)
     except BaseException:
         store.close()
@@ -133,12 +141,21 @@ def resume(place: AuditPlace, records: Records, given: Sequence[str] = ()) -> Au
     return store
 
 
-def _drawn(records: Records, asked: Sampling) -> SamplePlan:
+def _drawn(all_records: Records, asked: Sampling) -> SamplePlan:
+    def records() -> Iterator[Record]:
+        """Yield the records that can be asked about: what is compared needs something beside it."""
+        least = 2 if asked.about.task == "compare" else 1
+        for record in all_records():
+            sheet = sheet_of(record)
+            if sheet is not None and len(sheet.captions) >= least:
+                yield record
+
     columns = dividers(asked.by, records() if asked.by else (), seed=asked.design.seed)
     doubt = (asked.doubt or DOUBTS[0]) if asked.design.doubtful else None
     plan = draw_sample(rows(records(), columns, asked.by, doubt), asked.design)
     if not plan.items:
-        raise UserError("nothing to audit: no record has a caption that could be judged")
+        what = "two captions to compare" if asked.about.task == "compare" else "a caption that could be judged"
+        raise UserError(f"nothing to audit: no record has {what}")
     return plan
 
 
@@ -197,19 +214,20 @@ def found_in(
     Raises:
         UserError: A limit was given where captions are compared, which tells of no rejects.
     """
-    if About.of(store.settings.about).task == "compare":
+    about = About.of(store.settings.about)
+    if about.task == "compare":
         if limit is not None:
             raise UserError(
                 "--limit: this audit compares captions; how many must go is known from judging them"
             )
         roles = {
-            item.key: {caption.id: caption.role for caption in Sheet.from_payload(item.payload).captions}
+            item.key: {c.id: c.role for c in sheet_of_item(item).captions[: about.captions]}
             for item in store.items()
         }
         return read_preferences(store.verdicts(standing_only=True), roles, plan_of(store))
     scores: dict[str, dict[str, float]] = {}
     for item in store.items():
-        for name, value in Sheet.from_payload(item.payload).subject.scores.items():
+        for name, value in sheet_of_item(item).subject.scores.items():
             scores.setdefault(name, {})[item.key] = value
     more: dict[str, Any] = {} if recall is None else {"recall": recall}
     return read_quality(judgements(store), plan_of(store), scores=scores, limit=limit, **more)

@@ -15,8 +15,10 @@ from recaption.datasets.rulings import Ruling, read_rulings, rulings_place
 from recaption.recipes.recipe import Recipe
 from recaption.stages.heed import DEPENDENT, Heed, effect_of
 
-__all__ = ["AUDIT", "FAILED", "NOTHING_LEFT", "Heeding"]
+__all__ = ["APPLYING", "AUDIT", "FAILED", "NOTHING_LEFT", "Heeding"]
 
+APPLYING: Final = "applying"
+"""Key in `run.json`, true as long as a run that only applies rulings to what was done has not ended."""
 AUDIT: Final = "audit"
 """Group of a shard's tallies that says what became of rulings."""
 NOTHING_LEFT: Final = "rejected, nothing is left"
@@ -74,7 +76,7 @@ class Heeding:
             if item.key not in self.rulings:
                 continue
             if isinstance(item, Record):
-                found.update(filter(None, [effect_of(item)]))
+                found.update(filter(None, [effect_of(item, self.rulings[item.key])]))
             elif item.stage == Heed.name:
                 found[NOTHING_LEFT if item.kind == "dropped" else FAILED] += 1
         return {AUDIT: dict(sorted(found.items()))} if found else {}

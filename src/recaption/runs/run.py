@@ -26,7 +26,7 @@ from recaption.executors.local import LocalExecutor
 from recaption.media.images import BatchImages, Limits
 from recaption.pipeline import Pipeline
 from recaption.recipes.recipe import ImagePolicy, Recipe
-from recaption.runs.heeding import Heeding
+from recaption.runs.heeding import APPLYING, Heeding
 from recaption.runs.shards import Batch, Job, ShardPlanner, chunks
 from recaption.runs.stats import merge, tally
 
@@ -109,12 +109,17 @@ def run(
     *,
     source: Mapping[str, Any],
     watch: Callable[[Progress], None] = lambda progress: None,
+    before: Callable[[], None] = lambda: None,
+    applying: bool = False,
 ) -> Summary:
     """Bring the run folder to where the recipe over this input is done, doing only what is not.
 
     Args:
         source: How to open the input again; written to `run.json`, used by `retry`.
         watch: Told about progress, after every batch.
+        before: Called before anything is written, once no other run can write to the folder; it may write people's
+            rulings there, which are read next, or raise.
+        applying: Say in `run.json`, until the run has ended, that it only brings rulings into a run that had ended.
 
     Raises:
         UserError: The input is empty, the folder is in use or holds something else, or a stage cannot work.
@@ -131,9 +136,10 @@ def run(
         if found.items == 0:
             raise UserError(f"the input holds no records, nothing was changed: {reader.description}")
         _refuse_to_shrink(folder, source, found.items)
+        before()
         heeding = Heeding.of(folder.root, recipe, stages)
         about = _description(reader, recipe, stages, options, source) | heeding.told()
-        folder.begin(about)
+        folder.begin({**about, APPLYING: True} if applying else about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
         open_until_done.callback(ledger.close)

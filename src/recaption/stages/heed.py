@@ -18,6 +18,8 @@ DEPENDENT: Final = ("fit", "score")
 STALE: Final = "stale_verdict"
 """Flag on a chosen caption of whose record a caption was judged that is there no more."""
 _SHOWN_NAMES: Final = 5
+_BESIDE: Final = {"effect", "shown_is_gone"}
+"""What a caption's provenance says of a ruling beside what the ruling says itself."""
 _DONE: Final = {"accept": "accepted", "edit": "edited", "reject": "rejected", "prefer": "preferred"}
 
 
@@ -162,14 +164,20 @@ class Heed:
         return _chosen(replace(record, captions=(*others, *forms)), stands.id, ruling)
 
 
-def effect_of(record: Record) -> str | None:
-    """Return what became of the ruling on a record: `edited`, `rejected, the original stands`…; None without one."""
+def effect_of(record: Record, ruling: Ruling) -> str | None:
+    """Return what became of a ruling: `edited`, `rejected, the original stands`…; None where it has left no trace.
+
+    A record read from an earlier run's folder also tells what people decided there; that is passed over.
+    """
+    decided = ruling.told()
     for caption in record.captions:
         told = caption.provenance.details.get(Heed.name)
-        if isinstance(told, Mapping) and isinstance(told.get("effect"), str):
+        if not isinstance(told, Mapping) or not isinstance(told.get("effect"), str):
+            continue
+        if {name: value for name, value in told.items() if name not in _BESIDE} == decided:
             return str(told["effect"])
     best = record.best
-    return "stale" if best is not None and STALE in best.flags else None
+    return "stale" if best is not None and best.flags.get(STALE) == _stale_words(ruling) else None
 
 
 def _human(record: Record, ruling: Ruling) -> Caption:
@@ -228,10 +236,13 @@ def _stale(record: Record, ruling: Ruling) -> Record:
     best = record.best
     if best is None:
         return record
-    gone = ruling.preferred if ruling.outcome == "prefer" else ruling.shown
-    words = f"[{gone}], which is there no more, was {_DONE[ruling.outcome]} by {_people(ruling)}"
-    flagged = replace(best, flags={**best.flags, STALE: words})
+    flagged = replace(best, flags={**best.flags, STALE: _stale_words(ruling)})
     return replace(record, captions=tuple(flagged if c is best else c for c in record.captions))
+
+
+def _stale_words(ruling: Ruling) -> str:
+    gone = ruling.preferred if ruling.outcome == "prefer" else ruling.shown
+    return f"[{gone}], which is there no more, was {_DONE[ruling.outcome]} by {_people(ruling)}"
 
 
 def _with(record: Record, name: str, **details: JsonValue) -> Record:

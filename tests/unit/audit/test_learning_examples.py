@@ -6,6 +6,7 @@ import pytest
 
 from recaption.audit import examples as module
 from recaption.audit.examples import Examples, examples_of, without
+from recaption.audit.meaning import UNUSABLE_PICTURE
 from recaption.audit.project import About
 from recaption.audit.sheets import Sheet, ShownCaption
 from recaption.audit.types import AuditItem, Draft, Verdict
@@ -25,9 +26,11 @@ COMPARE = About(task="compare", captions=3)
 
 def said(*words: tuple[str, Draft] | tuple[str, Draft, str], about: About = About(), **more) -> Examples:  # noqa: B008
     """What words teach: who said what, of item `k` or another."""
+    whose = [(word[0], word[2] if len(word) > 2 else "k") for word in words]
+    last = {who: i for i, who in enumerate(whose)}
     verdicts = [
-        Verdict(id=i, item=0, key=word[2] if len(word) > 2 else "k", auditor=word[0], draft=word[1], at_ms=i)
-        for i, word in enumerate(words)
+        Verdict(id=i, item=0, key=key, auditor=name, draft=word[1], at_ms=i, standing=last[name, key] == i)
+        for i, (word, (name, key)) in enumerate(zip(words, whose, strict=True))
     ]
     keys = sorted({verdict.key for verdict in verdicts})
     return examples_of([AuditItem(key=k, payload=SHEET.to_payload()) for k in keys], verdicts, about, **more)
@@ -110,12 +113,18 @@ def test_what_teaches_nothing_is_counted():
         ("ann", REJECT, "k"),
         ("ann", Draft(action="prefer", preferred="gone"), "l"),
         ("ann", Draft(action="prefer", preferred="a", shown="another version"), "m"),
-        ("ann", Draft(action="reject", reason="unusable picture"), "n"),
+        ("ann", Draft(action="reject", reason=UNUSABLE_PICTURE), "n"),
         about=COMPARE,
     )
     assert found.keys == ()
     assert found.texts == ()
     assert sorted(found.left_out.values()) == [1, 1, 1, 1]
+
+
+def test_an_unusable_picture_is_no_voice_against_the_caption():
+    found = said(("ann", ACCEPT), ("bob", Draft(action="reject", reason=UNUSABLE_PICTURE)))
+    assert told(found) == ([(TEXTS["a"], True, 1.0)], [])
+    assert found.left_out == {"the picture could not be judged": 1}
 
 
 def test_what_was_on_the_screen_is_what_is_learned_from():

@@ -1,6 +1,6 @@
 """What people took who did not know which caption was which."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -12,7 +12,11 @@ from recaption.audit.types import Action, Draft, Verdict
 ROLES: dict[str, Role] = {"s": "subject", "o": "original", "c": "candidate"}
 
 
-def found(said: Iterable[tuple[str, str, str]], sizes: dict[str, int] | None = None) -> Preferences:
+def found(
+    said: Iterable[tuple[str, str, str]],
+    sizes: dict[str, int] | None = None,
+    roles: Mapping[str, Role] = ROLES,
+) -> Preferences:
     """Return what (key, auditor, id or `none`) come to; keys `d…` are doubtful, `aN`, `bN` of strata a and b."""
     said = list(said)
     keys = sorted({key for key, *_ in said})
@@ -22,7 +26,7 @@ def found(said: Iterable[tuple[str, str, str]], sizes: dict[str, int] | None = N
         fair=tuple(d for d in drawn if d.unbiased),
         doubtful=tuple(d for d in drawn if not d.unbiased),
     )
-    return read_preferences(map(verdict, said), dict.fromkeys(keys, ROLES), plan)
+    return read_preferences(map(verdict, said), dict.fromkeys(keys, roles), plan)
 
 
 def verdict(said: tuple[str, str, str]) -> Verdict:
@@ -61,3 +65,19 @@ def test_nothing_said_is_nothing_known() -> None:
     told = found([])
     assert (told.judged, told.p_value) == (0, None)
     assert told.shares["subject"].value is None
+
+
+def test_only_items_that_showed_the_original_are_won_or_lost_against_it() -> None:
+    told = found([(f"a{i}", "me", "s") for i in range(10)], roles={"s": "subject", "c": "candidate"})
+    assert (told.judged, told.wins, told.losses, told.p_value) == (10, 0, 0, None)
+    assert told.shares["subject"].value == pytest.approx(1.0)
+
+
+def test_to_take_the_only_caption_is_no_preference() -> None:
+    assert found([("a1", "me", "s")], roles={"s": "subject"}).judged == 0
+
+
+def test_candidates_that_had_a_vote_each_have_not_won_together() -> None:
+    roles: dict[str, Role] = {"s": "subject", **dict.fromkeys(("c1", "c2", "c3"), "candidate")}
+    said = [("a1", "v", "s"), ("a1", "w", "s"), ("a1", "x", "c1"), ("a1", "y", "c2"), ("a1", "z", "c3")]
+    assert found(said, roles=roles).shares["subject"].value == pytest.approx(1.0)

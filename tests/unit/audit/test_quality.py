@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from recaption.audit.judgements import Judgement, Kind, last_words, outcomes
+from recaption.audit.judgements import Judgement, Outcome, last_words, outcomes
 from recaption.audit.quality import Quality, read_quality
 from recaption.audit.sampling import Design, Row, SamplePlan, draw_sample
 from recaption.audit.working import agreement, drift, edits, pace, reasons
 
 
-def said(key: str, kind: Kind = "accept", auditor: str = "ann", **more) -> Judgement:
+def said(key: str, kind: Outcome = "accept", auditor: str = "ann", **more) -> Judgement:
     edited = more.pop("edited", "a text" if kind == "edit" else None)
     return Judgement(key=key, auditor=auditor, kind=kind, edited=edited, **more)
 
@@ -22,21 +22,9 @@ def plan_of(*strata: tuple[str, int], share: float = 1.0, **design) -> SamplePla
     return draw_sample(items, Design(share=share, **design))
 
 
-def test_the_last_word_counts_and_a_skip_takes_it_back():
-    words = last_words(
-        [
-            said("a", "reject", at=1.0),
-            said("a", "accept", at=2.0),
-            said("b", "accept", at=5.0),
-            said("b", "reject", at=4.0),
-            said("c", "accept", at=1.0),
-            said("c", "skip", at=2.0),
-            said("d", "prefer"),
-            said("e", "accept", at=1.0),
-            said("e", "reject", at=1.0),
-        ]
-    )
-    assert outcomes(words) == {"a": "accept", "b": "accept", "e": "reject"}
+def test_the_last_word_counts():
+    words = last_words([said("a", "reject"), said("a", "accept"), said("b", "accept"), said("b", "reject")])
+    assert outcomes(words) == {"a": "accept", "b": "reject"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +37,7 @@ def test_the_last_word_counts_and_a_skip_takes_it_back():
         (["accept", "edit", "reject"], "reject"),
     ],
 )
-def test_the_majority_and_in_doubt_the_worst(kinds: Sequence[Kind], outcome: str):
+def test_the_majority_and_in_doubt_the_worst(kinds: Sequence[Outcome], outcome: str):
     words = last_words([said("a", kind, f"auditor {i}") for i, kind in enumerate(kinds)])
     assert outcomes(words) == {"a": outcome}
 
@@ -175,7 +163,7 @@ def test_pace_edits_and_reasons():
             said("c"),
         ]
     )
-    assert (changed.n, changed.unchanged) == (2, 1)
+    assert changed.n == 2
     assert changed.mean == pytest.approx(1 / 6)
     many = [said(f"r{i}", "reject", reason=f"  reason\n{i}  ") for i in range(60)]
     told = reasons(
@@ -208,7 +196,7 @@ def test_people_who_grow_milder_are_seen():
 
 def test_agreement_of_two_and_of_three():
     # 20 both accept, 15 both reject, 5 and 10 differ: kappa .40.
-    table: list[tuple[int, Kind, Kind]] = [
+    table: list[tuple[int, Outcome, Outcome]] = [
         (20, "accept", "accept"),
         (5, "accept", "reject"),
         (10, "reject", "accept"),
@@ -250,7 +238,7 @@ class World:
         words = []
         for at, item in enumerate(plan.items):
             i = int(item.key[1:])
-            kind: Kind = "accept" if self.good[i] else "edit" if self.edits[i] else "reject"
+            kind: Outcome = "accept" if self.good[i] else "edit" if self.edits[i] else "reject"
             words.append(said(item.key, kind, at=float(at)))
         return words
 

@@ -1,4 +1,4 @@
-"""From verdicts to rulings: each auditor once, the majority, the worst of ties, the last of several corrections."""
+"""From verdicts to rulings: what stands, the majority, the worst of ties, the last of several corrections."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recaption.audit.judgements import last_words, outcomes
+from recaption.audit.meaning import UNUSABLE_PICTURE
 from recaption.audit.opening import create_store
 from recaption.audit.project import About
 from recaption.audit.rulings import rulings_in, rulings_of
@@ -87,17 +88,34 @@ def test_of_several_corrections_the_last_of_the_majority_holds():
     assert (ruling.verdicts, ruling.at) == ((1, 2, 3), 3.0)
 
 
-def test_the_last_word_of_an_auditor_is_the_only_one():
-    assert ruled(say(1, "Ann", "reject"), say(2, "Ann", "accept")).outcome == "accept"
-    assert ruled(say(2, "Ann", "accept"), say(1, "Ann", "reject")).outcome == "accept"
-    assert ruled(say(1, "Ann", "reject"), say(2, "Ann", "undo")) is None
-    assert ruled(say(1, "Ann", "reject"), say(2, "Ann", "skip")) is None
+def test_what_stands_is_the_only_word():
+    replaced = replace(say(1, "Ann", "reject"), standing=False)
+    assert ruled(replaced, say(2, "Ann", "accept")).outcome == "accept"
+    assert ruled(say(2, "Ann", "accept"), replaced).outcome == "accept"
+    assert ruled(replaced, say(2, "Ann", "undo")) is None
+    assert ruled(replaced, say(2, "Ann", "skip")) is None
 
 
 def test_an_edit_to_nothing_rejects_and_one_that_changes_nothing_accepts():
     ruling = ruled(edit(1, "Ann", " \n"))
     assert (ruling.outcome, ruling.reason) == ("reject", "edited to nothing")
     assert ruled(edit(1, "Ann", "A red dog.")).outcome == "accept"
+
+
+def test_an_edit_that_changes_nothing_is_no_voice_for_changing():
+    unchanged = edit(2, "Bo", "A red dog.")
+    ruling = ruled(edit(1, "Ann", "A brown dog."), unchanged)
+    assert (ruling.outcome, ruling.text, ruling.said, ruling.of) == ("edit", "A brown dog.", 1, 2)
+    ruling = ruled(edit(1, "Ann", "A brown dog."), unchanged, say(3, "Cy", "accept"))
+    assert (ruling.outcome, ruling.text, ruling.auditors) == ("accept", None, ("Bo", "Cy"))
+
+
+@pytest.mark.parametrize("about", [About(), COMPARE])
+def test_an_unusable_picture_says_nothing_of_the_caption(about):
+    unusable = say(1, "Ann", "reject", reason=UNUSABLE_PICTURE)
+    assert ruled(unusable, about=about) is None
+    ruling = ruled(unusable, say(2, "Bo", "accept"), about=about)
+    assert (ruling.outcome, ruling.said, ruling.of) == ("accept", 1, 1)
 
 
 def test_reasons_are_told_once_each_and_bounded():
@@ -142,6 +160,7 @@ def test_an_item_that_is_no_sheet_is_refused():
         rulings_of([AuditItem(key="k", payload=Sheet(captions=()).to_payload())], [say(1, "Ann", "accept")])
 
 
+WRITTEN = (SHEET.subject.text, " ", "A brown dog.")
 WORDS = st.lists(
     st.tuples(
         st.sampled_from("ABC"), st.sampled_from(["accept", "edit", "reject", "skip"]), st.sampled_from("kl")
@@ -151,8 +170,12 @@ WORDS = st.lists(
 
 
 def log(words):
+    last = {(auditor, key): n for n, (auditor, _, key) in enumerate(words, 1)}
     return [
-        say(n, auditor, action, key=key, text=f"text {n}" if action == "edit" else None)
+        replace(
+            say(n, auditor, action, key=key, text=WRITTEN[n % 3] if action == "edit" else None),
+            standing=last[auditor, key] == n,
+        )
         for n, (auditor, action, key) in enumerate(words, 1)
     ]
 
@@ -169,9 +192,7 @@ def test_the_order_in_which_rows_arrive_does_not_matter(words, random):
 def test_quality_and_rulings_see_the_same_majority(words):
     said = log(words)
     texts = texts_judged([item("k"), item("l")])
-    last = {(v.key, v.auditor): v.id for v in said}
-    standing = [v for v in said if last[v.key, v.auditor] == v.id]
-    quality = outcomes(last_words(judgements_of(standing, texts)))
+    quality = outcomes(last_words(judgements_of(said, texts)))
     assert {ruling.key: ruling.outcome for ruling in rulings_of([item("k"), item("l")], said)} == quality
 
 

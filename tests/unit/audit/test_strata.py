@@ -1,6 +1,7 @@
 """What divides the records before a sample is drawn, and what makes one doubtful."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_scores_make_quarters_and_those_without_one_stand_apart() -> None:
     assert found == {f"image_text quarter {q}": 25 for q in (1, 2, 3, 4)}
 
 
+@pytest.mark.parametrize(
+    ("scores", "sizes"),
+    [
+        ([0.0] * 8, {"image_text part 1 of 1": 8}),
+        ([0.0] * 6 + [1.0] * 4, {"image_text part 1 of 2": 6, "image_text part 2 of 2": 4}),
+        (
+            [0.0] * 3 + [0.5] * 3 + [1.0] * 6,
+            {"image_text part 1 of 3": 3, "image_text part 2 of 3": 3, "image_text part 3 of 3": 6},
+        ),
+    ],
+)
+def test_equal_scores_stay_together_and_no_part_is_left_empty(
+    scores: list[float], sizes: dict[str, int]
+) -> None:
+    assert strata(["score:image_text"], [record(i, score) for i, score in enumerate(scores)]) == sizes
+
+
 def test_flags_origins_writers_and_columns_of_the_data_divide_together() -> None:
     records = [record(i, source="web" if i < 4 else "own") for i in range(6)]
     assert strata(["flag:short"], records) == {"short": 3, "not short": 3}
@@ -52,6 +70,25 @@ def test_what_no_record_has_is_said_with_what_was_meant() -> None:
         strata(["sorce"], [record(1, source="web")])
     with pytest.raises(UserError, match="has such a score"):
         strata(["score:clip"], [record(1, 0.5)])
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        ("scores:image_text", "Did you mean 'score:image_text'"),
+        ("flags:short", "Did you mean 'flag:short'"),
+        ("page:titel", "Did you mean 'page:title'"),
+        ("mood:happy", "There are: aspect, flags, origin, page:title, writer"),
+    ],
+)
+def test_an_unknown_prefix_is_no_column(column: str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint):
+        strata([column], [replace(record(1, 0.5), metadata={"page:title": "x"})])
+
+
+def test_a_column_of_the_data_may_have_a_colon() -> None:
+    records = [replace(record(i), metadata={"page:title": f"page {i}"}) for i in range(2)]
+    assert strata(["page:title"], records) == {"page 0": 1, "page 1": 1}
 
 
 def test_records_without_a_text_are_not_drawn_from() -> None:

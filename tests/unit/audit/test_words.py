@@ -3,10 +3,11 @@
 import pytest
 
 from recaption.audit.judgements import Judgement, last_words
-from recaption.audit.project import About
+from recaption.audit.meaning import UNUSABLE_PICTURE
 from recaption.audit.sheets import Sheet, ShownCaption
 from recaption.audit.types import AuditItem, Draft
-from recaption.audit.words import judgements, judgements_of, texts_judged
+from recaption.audit.web.shell import texts
+from recaption.audit.words import judgements, judgements_of, texts_judged, unjudgeable
 from recaption.core.errors import RunFolderError
 from tests.servers.audit_stores import ACCEPT, edit, judge, take
 
@@ -22,8 +23,8 @@ def sheet(text):
 
 @pytest.fixture
 def audit(make):
-    def made(count, people, task="judge"):
-        store, *auditors = make(0, people, overlap=2, about=About(task=task).to_json())
+    def made(count, people):
+        store, *auditors = make(0, people, overlap=2)
         store.add_items(AuditItem(key=f"key {n}", payload=sheet(f"text {n}")) for n in range(count))
         return store, *auditors
 
@@ -68,8 +69,8 @@ def test_what_was_revised_undone_skipped_or_imported(audit):
         ("key 0", "auditor 1", "accept", None),
     ]
     # The whole log comes to the same as what stands of it.
-    texts = texts_judged(store.items())
-    assert list(judgements_of(store.verdicts(), texts)) == list(judgements(store))
+    shown = texts_judged(store.items())
+    assert list(judgements_of(store.verdicts(), shown)) == list(judgements(store))
     assert {key: len(words) for key, words in last_words(judgements(store)).items()} == {"key 0": 2, "key 1": 1}
 
 
@@ -79,12 +80,32 @@ def test_an_edit_to_nothing_is_a_rejection(audit):
     assert [(j.kind, j.reason, j.edited) for j in judgements(store)] == [("reject", "edited to nothing", None)]
 
 
-def test_where_captions_are_compared_only_preferences_are_told(audit):
-    store, a = audit(2, 1, "compare")
-    judge(store, a, Draft(action="prefer", preferred="b", reason="shorter"))
-    judge(store, a, REJECT)
-    assert [(j.key, j.kind, j.reason) for j in judgements(store)] == [("key 0", "prefer", "shorter")]
-    assert last_words(judgements(store)) == {}
+def test_an_edit_that_changes_nothing_is_an_acceptance(audit):
+    store, a = audit(1, 1)
+    judge(store, a, edit("text 0"))
+    assert told(store) == [("key 0", "auditor 0", "accept", None)]
+
+
+def test_a_preference_says_not_how_good_the_caption_is(audit):
+    store, a = audit(1, 1)
+    judge(store, a, Draft(action="prefer", preferred="b"))
+    assert told(store) == []
+
+
+def test_an_unusable_picture_says_nothing_of_the_caption_and_is_counted(audit):
+    store, a, b = audit(4, 2)
+    judge(store, a, Draft(action="reject", reason=UNUSABLE_PICTURE))
+    judge(store, b, Draft(action="reject", reason=UNUSABLE_PICTURE))  # the same picture
+    judge(store, a, Draft(action="edit", text=" ", reason=UNUSABLE_PICTURE))
+    judge(store, b, REJECT)
+    taken_back = judge(store, a, Draft(action="reject", reason=UNUSABLE_PICTURE))
+    store.submit(a, 2, ACCEPT, request="1", base=taken_back.verdict)
+    assert told(store) == [("key 1", "auditor 1", "reject", None), ("key 2", "auditor 0", "accept", None)]
+    assert unjudgeable(store) == 2
+
+
+def test_an_unusable_picture_is_a_reason_on_the_page():
+    assert all(UNUSABLE_PICTURE in told["reasons"] for told in texts().values())
 
 
 def test_items_of_something_else_are_refused(make):

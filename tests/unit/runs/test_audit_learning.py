@@ -98,6 +98,7 @@ def refused(*given: object, **more: object) -> None:
     raise AssertionError("the encoder was asked again")
 
 
+@pytest.mark.slow
 def test_what_people_want_beyond_the_score_is_learned_and_written(first: tuple[Learned, Path]) -> None:
     found, folder = first
     assert (found.lesson.verdict, found.file) == ("better", folder / "audit" / "preference.json")
@@ -110,6 +111,7 @@ def test_what_people_want_beyond_the_score_is_learned_and_written(first: tuple[L
     assert row[0] == "accepted above not accepted"
 
 
+@pytest.mark.slow
 def test_learning_again_pays_nothing_and_gives_the_same_bytes(
     first: tuple[Learned, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +125,7 @@ def test_learning_again_pays_nothing_and_gives_the_same_bytes(
     assert (folder / "again" / "head.json").read_bytes() == found.file.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_recipe_s_scorer_likes_what_they_like(
     first: tuple[Learned, Path], sheets: Mapping[str, Sheet]
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_recipe_s_scorer_likes_what_they_like(
     assert "better than" in judge.name
 
 
+@pytest.mark.slow
 def test_what_is_no_better_is_not_written_unless_asked_for(
     folder: Path, sheets: Mapping[str, Sheet], scenes: Mapping[str, Scene]
 ) -> None:
@@ -164,6 +168,7 @@ def test_what_is_no_better_is_not_written_unless_asked_for(
         assert "no better than" in PreferenceScorer(PreferenceScorer.Params(file=even_so.file)).name
 
 
+@pytest.mark.slow
 def test_cards_that_were_preferred_are_learned_from(
     folder: Path, sheets: Mapping[str, Sheet], scenes: Mapping[str, Scene]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from recaption.audit.strata import rows
 from recaption.audit.types import Draft
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.protocols import Context
-from recaption.core.types import Kept, Record
+from recaption.core.types import Caption, Kept, Provenance, Record
 from recaption.runs.auditing import AuditPlace, Sampling, begin, found_in, plan_of, resume, write_found
 from recaption.stages.mark_for_audit import MarkForAudit
 from tests.unit.audit.test_strata import record
@@ -107,6 +108,15 @@ def test_options_that_come_too_late_are_refused(tmp_path: Path) -> None:
         begin(place, records, asked(size=10))
 
 
+def test_the_audit_of_other_data_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    place = AuditPlace(folder=tmp_path)
+    begin(place, records, Sampling(design=Design(size=5), about=About(source="/data/one"))).close()
+    with pytest.raises(UserError, match="is of /data/one, not of /data/two"):
+        resume(place, records, source="/data/two")
+    resume(place, records, source="/data/x/../one").close()
+    resume(place, records, source=str(tmp_path)).close()  # a run that was moved, with its audit in it
+
+
 def test_nothing_to_judge_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to audit"):
         begin(AuditPlace(folder=tmp_path / "out"), lambda: iter([Record(key="k")]), asked())
@@ -131,7 +141,12 @@ def test_quality_is_read_from_the_store_and_written_as_json(tmp_path: Path) -> N
 
 def test_comparisons_are_read_as_preferences(tmp_path: Path) -> None:
     sampling = Sampling(design=Design(size=20), about=About(task="compare"))
-    with begin(AuditPlace(folder=tmp_path), records, sampling) as store:
+    with pytest.raises(UserError, match="no record has two captions to compare"):
+        begin(AuditPlace(folder=tmp_path), records, sampling)
+    alt = Caption(text="teh dog", origin="alt", provenance=Provenance(stage="source"))
+    both = [replace(r, captions=(alt, *r.captions)) for r in RECORDS[:50]]
+    with begin(AuditPlace(folder=tmp_path), lambda: iter([*RECORDS[350:], *both]), sampling) as store:
+        assert plan_of(store).population == 50
         first = Sheet.from_payload(next(store.items()).payload).subject
         judge(store, [Draft(action="prefer", preferred=first.id)])
         found = found_in(store)

@@ -63,20 +63,25 @@ class TestHeeding:
         assert list(heeding(other).marks(items).values()) != [mark[1]]
 
     def test_what_became_of_rulings_is_counted_and_of_nothing_else(self):
-        earlier = {"audit": {"effect": "edited"}}
+        ruled = {
+            key: Ruling(key=key, shown="1", outcome="accept", verdicts=(2,))
+            for key in ("a", "b", "c", "d", "e", "another run's", "none of it")
+        }
+
+        def told(effect: str, verdict: int = 2) -> dict[str, Any]:
+            return {**ruled["a"].told(), "verdicts": [verdict], "effect": effect}
+
         items: list[Record | Rejected] = [
-            record("a", audit={"effect": "accepted"}),
-            record("b", audit={"effect": "rejected, another candidate stands"}),
-            record("nobody's", **earlier),
+            record("a", audit=told("accepted")),
+            record("b", audit=told("rejected, another candidate stands")),
+            record("nobody's", audit=told("edited")),
+            record("another run's", audit=told("edited", verdict=1)),
             record("none of it"),
             Rejected(key="c", stage="audit", kind="dropped", reason="rejected"),
             Rejected(key="d", stage="audit", kind="failed", reason="image"),
             Rejected(key="e", stage="select", kind="dropped", reason="no caption"),
         ]
-        ruled = [
-            Ruling(key=key, shown="1", outcome="accept") for key in ("a", "b", "c", "d", "e", "none of it")
-        ]
-        assert heeding(*ruled).tally(items) == {
+        assert heeding(*ruled.values()).tally(items) == {
             "audit": {
                 "accepted": 1,
                 "failed": 1,
@@ -127,6 +132,19 @@ def heeded(table: SimpleNamespace, out: Path, rulings: list[Ruling]) -> Summary:
     return plain(table, out)
 
 
+def test_what_people_decided_in_the_run_that_is_read_is_not_counted_as_decided_in_this_one(table, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    plain(table, first)
+    heeded(table, first, rulings_on(first, [("k0", "accept", 0, 1), ("k4", "accept", 9, 1)]))
+    over = SimpleNamespace(path=first, recipe=table.recipe)
+    assert "audit" not in plain(over, second).stats
+    found = {record.key: record for record in RunFolder(second).records()}
+    assert any("audit" in caption.provenance.details for caption in found["k0"].captions)
+    assert any("stale_verdict" in caption.flags for caption in found["k4"].captions)
+    rulings = rulings_on(second, [("k0", "edit", 1, 2), ("k4", "accept", 0, 2)])
+    assert heeded(over, second, rulings).stats["audit"] == {"accepted": 1, "edited": 1}
+
+
 def plain(table: SimpleNamespace, out: Path) -> Summary:
     reader = open_dataset(str(table.path), options=ReaderOptions())
     source = {"path": str(table.path), "options": {}}
@@ -163,6 +181,7 @@ def rulings_on(out: Path, words: list[tuple[str, str, int, int]]) -> list[Ruling
     return made
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.lists(said(), min_size=1, max_size=3))
 def test_whatever_was_said_before_the_run_ends_as_if_only_the_last_had_been_said(table, history):

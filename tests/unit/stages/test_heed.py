@@ -171,7 +171,7 @@ class TestEdit:
             "guideline": "g1",
         }.items() <= told(human).items()
         assert "Ann and Bo (2 of 3)" in str(human.provenance.details["chosen_by"])
-        assert effect_of(record) == "edited"
+        assert effect_of(record, ruling("edit", text="A brown dog.", reason="colour")) == "edited"
 
     def test_what_was_shown_and_its_longer_form_are_history(self) -> None:
         record = heeded(ruling("edit", text="A brown dog."))
@@ -240,12 +240,13 @@ class TestEdit:
 
 class TestReject:
     def test_the_next_by_rank_stands(self) -> None:
-        record = heeded(ruling("reject", reason="wrong colour"))
+        decided = ruling("reject", reason="wrong colour")
+        record = heeded(decided)
         assert record.chosen == NEXT.id
         assert named(record, BEST).flags["rejected"] == "wrong colour"
         assert not named(record, BEST).kept
         assert "rejected by Ann and Bo" in str(best(record).provenance.details["chosen_by"])
-        assert effect_of(record) == "rejected, another candidate stands"
+        assert effect_of(record, decided) == "rejected, another candidate stands"
 
     def test_longer_and_shorter_forms_and_equal_texts_go_with_it(self) -> None:
         same = said("a  RED dog.", rank=2)
@@ -276,7 +277,8 @@ class TestReject:
         assert heeded(ruling("reject", two), record).chosen == one.id
         alone = replace(record, captions=(ALT, clean, two))
         assert heeded(ruling("reject", two), alone).chosen == clean.id
-        assert effect_of(heeded(ruling("reject", two), alone)) == "rejected, the original stands"
+        decided = ruling("reject", two)
+        assert effect_of(heeded(decided, alone), decided) == "rejected, the original stands"
 
     def test_the_first_of_several_originals_stands_in_its_latest_form(self) -> None:
         second = said("hound", "source", origin="alt")
@@ -310,7 +312,7 @@ class TestReject:
         record = heeded(ruling("reject", NEXT))
         assert record.chosen == BEST.id
         assert not named(record, NEXT).kept
-        assert effect_of(record) == "rejected, not chosen"
+        assert effect_of(record, ruling("reject", NEXT)) == "rejected, not chosen"
 
     def test_with_others_of_one_screen_all_are_ruled_out(self) -> None:
         result = outcome(
@@ -324,7 +326,7 @@ class TestPrefer:
         record = heeded(ruling("prefer", preferred=CLEAN.id))
         assert record.chosen == CLEAN.id
         assert named(record, BEST).kept
-        assert effect_of(record) == "preferred"
+        assert effect_of(record, ruling("prefer", preferred=CLEAN.id)) == "preferred"
 
     def test_what_has_been_ruled_out_since_stands_again(self) -> None:
         record = heeded(ruling("prefer", preferred=LOST.id))
@@ -344,11 +346,44 @@ class TestPrefer:
 def test_on_a_caption_that_is_gone_nothing_is_done_and_that_is_said(decided: str) -> None:
     gone = said("Something else.")
     extra = {"preferred": gone.id} if decided == "prefer" else {}
-    record = heeded(ruling(decided, gone, **extra))
+    made = ruling(decided, gone, **extra)
+    record = heeded(made)
     assert record.chosen == BEST.id
     assert gone.id in best(record).flags[STALE]
-    assert effect_of(record) == "stale"
+    assert effect_of(record, made) == "stale"
     assert [c.kept for c in record.captions] == [c.kept for c in RECORD.captions]
+
+
+class TestEffectOf:
+    """A record read from an earlier run's folder tells what people said there; here they may say otherwise."""
+
+    EARLIER = heeded(ruling("edit", text="A brown dog.", at=1.0, verdicts=(1,)))
+
+    @pytest.mark.parametrize(
+        ("said_now", "effect"),
+        [
+            ({"outcome": "accept"}, "accepted"),
+            ({"outcome": "reject"}, "rejected, another candidate stands"),
+            ({"outcome": "edit", "text": "A hound."}, "edited"),
+            ({"outcome": "accept", "shown": NEXT}, "accepted, not chosen"),
+        ],
+    )
+    def test_what_was_done_for_an_earlier_run_is_not_told_again(
+        self, said_now: dict[str, Any], effect: str
+    ) -> None:
+        now = ruling(**{"shown": best(self.EARLIER), **said_now})
+        assert effect_of(self.EARLIER, now) is None
+        for before in (self.EARLIER, from_row(to_row(self.EARLIER))):
+            assert effect_of(heeded(now, before), now) == effect
+
+    def test_what_was_stale_there_is_not_stale_here(self) -> None:
+        gone = said("Something else.")
+        before = heeded(ruling("accept", gone, at=1.0, verdicts=(1,)))
+        now = ruling("accept", said("Nothing like it."))
+        assert effect_of(before, now) is None
+        assert effect_of(heeded(now, before), now) == "stale"
+        accepted = ruling("accept")
+        assert effect_of(heeded(accepted, before), accepted) == "accepted"
 
 
 TEXTS = st.sampled_from(["A dog.", "a dog.", "A cat.", "", " ", "x" * 50, "\ud800", "Two words."])

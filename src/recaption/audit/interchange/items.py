@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from recaption.audit.project import About
-from recaption.audit.sheets import Sheet, ShownCaption
+from recaption.audit.sheets import Sheet, ShownCaption, sheet_of_item
 from recaption.audit.types import AuditItem
 from recaption.core.digests import digest_json, digest_text
-from recaption.core.errors import RunFolderError
 from recaption.core.types import Image
 
 if TYPE_CHECKING:
@@ -106,18 +105,6 @@ class Outing:
     def meanings(self, item: AuditItem, sheet: Sheet) -> Mapping[str, str]:
         """Return the id of the caption that each letter stands for."""
         return {letter: c.id for letter, c in zip(self.letters, self.shown(item, sheet), strict=False)}
-
-
-def sheet_of_item(item: AuditItem) -> Sheet:
-    """Return what auditors are shown of an item. Raises RunFolderError where it is something else than captions."""
-    try:
-        sheet = Sheet.from_payload(item.payload)
-        sheet.captions[0]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RunFolderError(
-            f"item {item.key[:80]!r} of the audit holds no captions of a run ({type(error).__name__})"
-        ) from error
-    return sheet
 
 
 def item_name(key: str) -> str:

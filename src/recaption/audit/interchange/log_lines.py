@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from recaption.audit.interchange.answers import Outcome
-from recaption.audit.interchange.items import Outing, sheet_of_item
+from recaption.audit.interchange.items import Outing
 from recaption.audit.interchange.options import ExportOptions, Tell
-from recaption.audit.sheets import Sheet
+from recaption.audit.sheets import Sheet, sheet_of_item
 from recaption.audit.types import AuditItem, Verdict
 from recaption.core.digests import canonical_json
 from recaption.core.errors import UserError

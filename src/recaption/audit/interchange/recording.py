@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from recaption.audit.interchange.answers import Answer, Aside, Outcome, Refused, Understood, understood
-from recaption.audit.interchange.items import Outing, item_name, sheet_of_item
+from recaption.audit.interchange.items import Outing, item_name
 from recaption.audit.interchange.options import ImportOptions, Tell
+from recaption.audit.sheets import sheet_of_item
 from recaption.audit.types import MAX_NAME_CHARS, AuditItem
 from recaption.core.digests import digest_json, digest_text
 from recaption.core.errors import UserError
@@ -104,6 +105,13 @@ class _Intake:
         said = understood(answer, row, meanings, self._guideline)
         if isinstance(said, Refused):
             self.leave("refused", answer.place, said.why)
+            return
+        if said.draft.action == "edit" and sheet.subject.is_cut:
+            self.leave(
+                "refused",
+                answer.place,
+                "the caption goes on beyond what was handed out; an edit drops the rest",
+            )
             return
         try:
             self._record(item.key, answer, said)

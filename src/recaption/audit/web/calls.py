@@ -144,6 +144,10 @@ def _draft(said: dict[str, Any], showing: Showing, item: int, sheet: Sheet) -> D
         raise UserError(f"an audit of this kind takes {', '.join(ACTIONS[about.task])}")
     if said["action"] == "edit" and not said.get("text", "").strip():
         raise UserError("a caption cannot be empty; reject it instead")
+    if said["action"] == "edit" and sheet.subject.is_cut:
+        raise UserError(
+            "this caption is longer than it is shown; an edit would drop the rest. Reject it instead"
+        )
     if said.setdefault("shown", sheet.version) != sheet.version:
         raise UserError("this was said of other captions than those of this item")
     if "preferred" in said:

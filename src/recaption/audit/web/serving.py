@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -22,6 +23,7 @@ __all__ = ["DEFAULT_PORT", "PageServer", "check_host", "link", "serve"]
 DEFAULT_PORT: Final = 8765
 MAX_CONNECTIONS: Final = 512
 MAX_HEAD_BYTES: Final = 16 * 1024
+_NAME: Final = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?")
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to recognise them
 
 
@@ -57,6 +59,11 @@ def link(origin: str, token: str) -> str:
 
 def check_host(store: AuditStore, host: str, names: Sequence[str] = ()) -> None:
     """Raise UserError where a page on this host would be open to others, and it was not said to whom and as what."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise UserError(
+                f"{name!r:.100} is no name of a host: give audit.example.org, audit.example.org:8080 or https://…"
+            )
     if _is_loopback(host):
         return
     if not any(auditor.active for auditor in store.auditors()):

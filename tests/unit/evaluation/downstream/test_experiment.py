@@ -28,6 +28,7 @@ def trainings(monkeypatch):
     return done
 
 
+@pytest.mark.slow
 def test_texts_that_say_what_is_there_teach_more_than_texts_that_do_not():
     subject = painted(columns=("says", "silent"))
     flipped = replace(
