@@ -161,6 +161,7 @@ def test_nothing_runs_nothing_opens_nothing_is_fetched(browser, tmp_path, canary
         page.context.close()
 
 
+@pytest.mark.slow
 def test_the_attacks_would_work_where_text_is_taken_for_markup(browser, canary):
     """Without this, the test above could pass with attacks that are none."""
     page, _, dialogs = watched(browser, "")

@@ -107,6 +107,7 @@ def test_from_a_finished_run_to_verdicts_and_back(run):
     assert {p.name: p.read_bytes() for p in (run / "captions").iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_several_people_judge_and_their_links_are_their_own(run):
     with auditing(run, "--size", "5", "--overlap", "2", "--auditor", "Ann", "--auditor", "Bo") as tabs:

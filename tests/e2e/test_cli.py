@@ -20,6 +20,7 @@ from tests.servers.plans import Plan
 from tests.servers.running import server_process
 from tests.servers.warm import Done, Warm
 
+FORMATS = ("parquet", "jsonl", "sidecar", "webdataset", "imagefolder", "coco")
 TEXTS = [
     "A red bicycle by the wall | Shop",
     "IMG_2041.JPG",
@@ -163,6 +164,7 @@ def test_what_cannot_be_read_is_rejected_with_a_reason_and_can_be_retried(images
     assert len(rows(out)) == 9
 
 
+@pytest.mark.slow
 def test_retry_does_again_what_may_be_retried_and_nothing_else(images, tmp_path):
     table = tmp_path / "table.csv"
     lines = [f"{i},images/photo{i:02d}.png,Photo number {i} of a lighthouse" for i in range(10)]
@@ -253,6 +255,7 @@ def test_a_smaller_input_leaves_no_stale_shard(images, tmp_path):
     assert "sound" in recaption("verify", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_an_input_too(images, tmp_path):
     recaption("run", images, tmp_path / "one")
     recaption("run", tmp_path / "one", tmp_path / "two", "--recipe", "text")
@@ -285,6 +288,7 @@ def test_retry_keeps_a_record_whose_key_stands_twice(images, tmp_path):
     assert [r["key"] for r in rows(out)] == ["a", "b", "late"]
 
 
+@pytest.mark.slow
 def test_the_output_is_never_the_input(images, tmp_path):
     out = tmp_path / "out"
     recaption("run", images, out)
@@ -294,6 +298,7 @@ def test_the_output_is_never_the_input(images, tmp_path):
     assert outputs(out) == before
 
 
+@pytest.mark.slow
 def test_a_finished_folder_is_not_given_to_another_input(images, tmp_path):
     out = tmp_path / "out"
     recaption("run", images, out)
@@ -410,18 +415,23 @@ def test_exported_sidecars_keep_the_originals_and_are_not_taken_for_them(images,
     assert [sum(e["kind"] == pixels for e in r["evidence"]) for r in rows(tmp_path / "third")] == facts
 
 
+@pytest.mark.slow
 def test_a_text_in_a_lost_encoding_does_not_stand_for_its_image(images, tmp_path):
     (images / "photo00.txt").write_bytes("Café de Zürich am See".encode("latin-1"))
     recaption("run", images, tmp_path / "out")
     assert "\ufffd" not in rows(tmp_path / "out")[0]["caption"]
 
 
+@pytest.mark.slow
 def test_retry_says_when_there_is_nothing_to_retry(images, tmp_path):
     recaption("run", images, tmp_path / "out")
     assert "nothing to retry" in recaption("retry", tmp_path / "out")
 
 
-@pytest.mark.parametrize("format", ["parquet", "jsonl", "sidecar", "webdataset", "imagefolder", "coco"])
+@pytest.mark.parametrize(
+    "format",
+    ["jsonl", *(pytest.param(f, marks=pytest.mark.slow) for f in FORMATS if f != "jsonl")],
+)
 def test_every_format_is_exported(images, tmp_path, format):
     recaption("run", images, tmp_path / "out")
     suffix = {"parquet": ".parquet", "jsonl": ".jsonl", "coco": ".json"}.get(format, "")
@@ -430,6 +440,7 @@ def test_every_format_is_exported(images, tmp_path, format):
     assert target.exists()
 
 
+@pytest.mark.slow
 def test_recipes_are_listed_and_shown(tmp_path):
     assert "rules" in recaption("recipes")
     shown = recaption("recipes", "rules")
@@ -443,6 +454,7 @@ def test_doctor_names_every_library():
     assert "recipe rules: ready" in printed
 
 
+@pytest.mark.slow
 def test_doctor_says_which_models_are_here_and_how_to_get_the_rest(tmp_path, monkeypatch):
     snapshot = tmp_path / "hub" / "models--acme--tiny" / "snapshots" / ("a1" * 20)
     snapshot.mkdir(parents=True)
@@ -508,6 +520,7 @@ def test_marks_for_audit_are_counted_explained_and_exported(images, tmp_path):
     assert all(any("audit" in c["flags"] for c in line["captions"]) for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -520,6 +533,7 @@ def test_a_model_for_a_recipe_without_one_is_an_error(images, tmp_path, argument
     assert message in recaption("plan", images, *arguments, code=2)
 
 
+@pytest.mark.slow
 def test_the_captioner_is_named_on_the_command_line(images, tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(MODEL_RECIPE.replace("captioner: scripted", "captioner: {scripted: {behaviour: empty}}"))
@@ -529,6 +543,7 @@ def test_the_captioner_is_named_on_the_command_line(images, tmp_path):
     assert "Did you mean 'scripted'" in told
 
 
+@pytest.mark.slow
 def test_a_budget_stops_the_run_where_it_can_go_on(images, tmp_path):
     recipe, out = tmp_path / "mine.yaml", tmp_path / "out"
     recipe.write_text(MODEL_RECIPE)
@@ -545,6 +560,7 @@ def test_a_budget_stops_the_run_where_it_can_go_on(images, tmp_path):
     assert "no price is known" in told
 
 
+@pytest.mark.slow
 def test_model_recipes_run_with_models_named_on_the_command_line(images, tmp_path):
     arguments = ["--captioner", "scripted", "--scorer", "repetition", "--set", "caption.canary=false"]
     told = recaption("run", images, tmp_path / "out", "--recipe", "hybrid", *arguments)

@@ -112,6 +112,7 @@ def test_attacks_are_seen_as_text(opened):
     assert page.evaluate("window.__pwned") is None
 
 
+@pytest.mark.slow
 def test_the_policy_holds_where_escaping_would_not(browser, files, tmp_path):
     """A script and a style that somebody put into the finished page are refused by its policy."""
     broken = (
@@ -257,6 +258,7 @@ def test_print_is_on_white_paper_with_everything_open(opened, tmp_path, scheme):
     assert 5 <= len(re.findall(rb"/Type\s*/Page\b", data)) <= 40
 
 
+@pytest.mark.slow
 def test_a_notebook_holds_the_page_in_a_closed_frame(browser, tmp_path):
     evaluation, thumbnails = pictures(hostile())
     cell = NotebookPage(evaluation, thumbnails)._repr_html_()

@@ -9,6 +9,9 @@ from recaption.evaluation.downstream.experiment import DownstreamProgress, downs
 from recaption.evaluation.report.typed_json import to_plain
 from tests.unit.evaluation.downstream.painted import TINY, images, painted, painted_items
 
+pytestmark = pytest.mark.slow
+"""Whole experiments, if small ones."""
+
 
 def without_times(outcome):
     return {**to_plain(outcome), "seconds": 0, "recalled": 0}
@@ -28,7 +31,6 @@ def trainings(monkeypatch):
     return done
 
 
-@pytest.mark.slow
 def test_texts_that_say_what_is_there_teach_more_than_texts_that_do_not():
     subject = painted(columns=("says", "silent"))
     flipped = replace(
