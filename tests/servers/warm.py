@@ -83,7 +83,7 @@ class Warm:
         """End the process."""
         with suppress(OSError):
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
 
 
 def _serve() -> list[str]:
