@@ -30,7 +30,7 @@ from recaption.datasets.schema import (
     to_row,
 )
 
-__all__ = ["Marker", "RunFolder"]
+__all__ = ["Marker", "RunFolder", "stored_rows"]
 
 FORMAT = 1
 ROWS_AT_A_TIME = 256
@@ -207,7 +207,7 @@ class RunFolder:
             (self.rejects / f"{shard:05d}.parquet", rejected_from_row),
         ):
             if path.exists():
-                for row in _rows(path):
+                for row in stored_rows(path):
                     yield revive(row)
 
     def records(self) -> Iterator[Record]:
@@ -257,11 +257,18 @@ class RunFolder:
         return self.markers / f"{shard:05d}.json"
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one of our parquet files, a part at a time."""
+def stored_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one of a run's parquet files, a part at a time.
+
+    Args:
+        columns: Read these alone, named as parquet does: `captions.list.element.id`.
+
+    Raises:
+        RunFolderError: The file is damaged.
+    """
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=columns):
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise RunFolderError(f"{path} is damaged: {error}. Check the folder: recaption verify") from error

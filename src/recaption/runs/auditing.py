@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,10 +21,10 @@ from recaption.audit.preferences import Preferences, read_preferences
 from recaption.audit.project import About
 from recaption.audit.quality import Quality, read_quality
 from recaption.audit.sampling import Design, Drawn, SamplePlan, draw_sample
-from recaption.audit.sheets import sheet_of, sheet_of_item
+from recaption.audit.sheets import Role, sheet_of, sheet_of_item
 from recaption.audit.strata import DOUBTS, dividers, rows
 from recaption.audit.types import AuditItem, Settings
-from recaption.audit.words import judgements
+from recaption.audit.words import judgements_of
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import JsonValue, Record
 from recaption.datasets.atomic import make_folder, write_atomic
@@ -190,16 +190,20 @@ def _items(plan: SamplePlan, records: Records) -> Iterator[AuditItem]:
 
 def plan_of(store: AuditStore) -> SamplePlan:
     """Return the sample as it was drawn."""
-    about = About.of(store.settings.about)
-    drawn = [
-        Drawn(key=i.key, stratum=i.stratum, unbiased=i.unbiased, probability=i.probability)
-        for i in store.items()
-    ]
+    return _plan(store, map(_drawn_as, store.items()))
+
+
+def _plan(store: AuditStore, drawn: Iterable[Drawn]) -> SamplePlan:
+    drawn = list(drawn)
     return SamplePlan(
-        sizes=about.sizes,
+        sizes=About.of(store.settings.about).sizes,
         fair=tuple(item for item in drawn if item.unbiased),
         doubtful=tuple(item for item in drawn if not item.unbiased),
     )
+
+
+def _drawn_as(item: AuditItem) -> Drawn:
+    return Drawn(key=item.key, stratum=item.stratum, unbiased=item.unbiased, probability=item.probability)
 
 
 def found_in(
@@ -215,22 +219,24 @@ def found_in(
         UserError: A limit was given where captions are compared, which tells of no rejects.
     """
     about = About.of(store.settings.about)
-    if about.task == "compare":
-        if limit is not None:
-            raise UserError(
-                "--limit: this audit compares captions; how many must go is known from judging them"
-            )
-        roles = {
-            item.key: {c.id: c.role for c in sheet_of_item(item).captions[: about.captions]}
-            for item in store.items()
-        }
-        return read_preferences(store.verdicts(standing_only=True), roles, plan_of(store))
+    if about.task == "compare" and limit is not None:
+        raise UserError("--limit: this audit compares captions; how many must go is known from judging them")
+    drawn: list[Drawn] = []
+    roles: dict[str, dict[str, Role]] = {}
+    texts: dict[str, str] = {}
     scores: dict[str, dict[str, float]] = {}
     for item in store.items():
-        for name, value in sheet_of_item(item).subject.scores.items():
+        sheet = sheet_of_item(item)
+        drawn.append(_drawn_as(item))
+        roles[item.key] = {c.id: c.role for c in sheet.captions[: about.captions]}
+        texts[item.key] = sheet.subject.text
+        for name, value in sheet.subject.scores.items():
             scores.setdefault(name, {})[item.key] = value
+    plan, said = _plan(store, drawn), store.verdicts(standing_only=True)
+    if about.task == "compare":
+        return read_preferences(said, roles, plan)
     more: dict[str, Any] = {} if recall is None else {"recall": recall}
-    return read_quality(judgements(store), plan_of(store), scores=scores, limit=limit, **more)
+    return read_quality(judgements_of(said, texts), plan, scores=scores, limit=limit, **more)
 
 
 def write_found(found: Quality | Preferences, place: AuditPlace) -> Path:

@@ -10,22 +10,18 @@ import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import Record
-from recaption.datasets.run_folder import RunFolder
+from recaption.datasets.run_folder import RunFolder, stored_rows
 from recaption.datasets.stored import read_text, stored_text
 
 __all__ = ["Best", "best_share"]
 
-ROWS_AT_A_TIME: Final = 1024
 SHOWN_LABELS: Final = 20
 _COLUMNS: Final = ("chosen", "captions.list.element.id", "captions.list.element.scores")
 _ROUNDING: Final = 1e-9
@@ -99,7 +95,7 @@ def _scores(folder: RunFolder, by: str) -> tuple[array[float], set[str]]:
     """Return the score of every record's chosen caption, NaN where it has none, and what scores there are."""
     values, labels, wanted = array("d"), set[str](), stored_text(by)
     for marker in folder.committed():
-        for row in _rows(folder.captions / f"{marker.shard:05d}.parquet"):
+        for row in stored_rows(folder.captions / f"{marker.shard:05d}.parquet", _COLUMNS):
             scores = {s["name"]: s["value"] for s in _of_the_chosen(row)}
             if len(labels) < SHOWN_LABELS:
                 labels.update(map(read_text, scores))
@@ -111,12 +107,3 @@ def _scores(folder: RunFolder, by: str) -> tuple[array[float], set[str]]:
 def _of_the_chosen(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     chosen = row["chosen"]
     return next((c["scores"] for c in row["captions"] if c["id"] == chosen), []) if chosen is not None else []
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=list(_COLUMNS)):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise RunFolderError(f"{path} is damaged: {error}. Check the folder: recaption verify") from error

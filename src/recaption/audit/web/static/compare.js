@@ -59,18 +59,14 @@ export class Compare {
 
   reject() {
     this.mode = "reject";
-    this.why = new Reasons(this.reasons, t("why_none"), (reason) => this.say({ action: "reject", reason }),
-      () => this.look(), this.draft.own);
-    this.why.input.addEventListener("input", () => this.drafted({ own: this.why.input.value }));
-    this.why.input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        event.stopPropagation();
-        this.look();
-      }
+    this.why = new Reasons(this.reasons, t("why_none"), {
+      chosen: (reason) => this.say({ action: "reject", reason }),
+      typed: (own) => this.drafted({ own }),
+      left: () => this.look(),
+      words: this.draft.own,
     });
     this.draw();
-    this.why.node.scrollIntoView({ block: "nearest" });
-    this.why.node.focus({ preventScroll: true });
+    this.why.show();
   }
 }
 

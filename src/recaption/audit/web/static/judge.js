@@ -130,18 +130,14 @@ export class Judge {
 
   reject() {
     this.mode = "reject";
-    this.why = new Reasons(this.reasons, t("why_reject"), (reason) => this.verdict({ action: "reject", reason }),
-      () => this.look(), this.draft.own);
-    this.why.input.addEventListener("input", () => this.remember({ own: this.why.input.value }));
-    this.why.input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        event.stopPropagation();
-        this.look();
-      }
+    this.why = new Reasons(this.reasons, t("why_reject"), {
+      chosen: (reason) => this.verdict({ action: "reject", reason }),
+      typed: (own) => this.remember({ own }),
+      left: () => this.look(),
+      words: this.draft.own,
     });
     this.draw();
-    this.why.node.scrollIntoView({ block: "nearest" });
-    this.why.node.focus({ preventScroll: true });
+    this.why.show();
   }
 
   check() {

@@ -3,8 +3,8 @@
 import { button, el, t } from "./dom.js";
 
 export class Reasons {
-  /** `chosen(reason)` gets the reason; `left()` is called when nothing was chosen. */
-  constructor(names, title, chosen, left, words = "") {
+  /** `chosen(reason)` gets the reason, `typed(words)` own words as they grow; `left()`: nothing was chosen. */
+  constructor(names, title, { chosen, typed, left, words = "" }) {
     Object.assign(this, { names, chosen, left });
     const known = t("reasons");
     const list = el("ol", { class: "choices" }, ...names.map((name, i) => el("li", {},
@@ -14,14 +14,24 @@ export class Reasons {
       type: "text", maxLength: 500, hidden: !words, value: words, "aria-label": t("own_words_label"),
       placeholder: t("own_words_label"), autocomplete: "off",
     });
+    this.input.addEventListener("input", () => typed(this.input.value));
     this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing && this.input.value.trim()) {
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        left();
+      } else if (event.key === "Enter" && !event.isComposing && this.input.value.trim()) {
         event.preventDefault();
         chosen(this.input.value.trim());
       }
     });
     this.node = el("section", { class: "panel reasons", "aria-label": title, tabIndex: -1 },
       el("h2", {}, title), list, this.input);
+  }
+
+  /** Bring the panel, once it is on the page, into sight and under the keys. */
+  show() {
+    this.node.scrollIntoView({ block: "nearest" });
+    this.node.focus({ preventScroll: true });
   }
 
   write() {
