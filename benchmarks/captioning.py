@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.memory import peak_of
 from recaption.datasets.run_folder import RunFolder
 
 __all__ = [
@@ -148,7 +148,7 @@ def finish(
         usage: resource.struct_rusage | None = None
         peak_mb = 0.0
         while usage is None:
-            peak_mb = max(peak_mb, _peak_mb(process.pid))
+            peak_mb = max(peak_mb, peak_of(process.pid))
             pid, status, found = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 usage, process.returncode = found, os.waitstatus_to_exitcode(status)
@@ -163,16 +163,6 @@ def finish(
         said = log.read().decode("utf-8", "replace")
     cpu_s = usage.ru_utime + usage.ru_stime
     return Finished(process.returncode, wall_s, cpu_s, peak_mb, said)
-
-
-def _peak_mb(pid: int) -> float:
-    """Return the most memory a process has had so far; its rusage would count what its parent had when it forked."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def captioned(out: Path, pictures: Path, mark: Callable[[bytes], str] | None = None) -> Captioned:

@@ -8,7 +8,6 @@ from that log and from the captions, which name the picture they are about.
 
 import argparse
 import random
-import resource
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.captioning import captioned, command, finish, jpeg, make_pictures, median
+from benchmarks.memory import peak_of
 from recaption.core.digests import digest_bytes
 from recaption.core.errors import BackendError, BudgetError
 from recaption.core.protocols import Generation, GenerationRequest, Meter, Usage
@@ -238,11 +238,11 @@ def slots(captions: int) -> Iterator[str]:
 def hung(captions: int) -> Iterator[str]:
     """Servers that never answer, stall, drip and never stop: every call ends by its deadline, in bounded memory."""
     for mode in ("hang", "stall_mid_body", "drip", "endless"):
-        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        before_mb = peak_of()
         with serving(Plan(rates={mode: 1.0}, hang_s=60)) as (server, url):
             asked = ask(url + "/v1", pictures(8), timeout_s=0.5, deadline_s=3.0)
             calls = len(server.calls)
-        grown_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+        grown_mb = peak_of() - before_mb
         told = Counter(g.error for gs in asked.answers.values() for g in gs)
         yield (
             f"{mode}: all ended after {asked.wall_s:.2f} s (deadline 3 s), {calls} calls, memory +{grown_mb:.0f} MB: "

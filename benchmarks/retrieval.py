@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.memory import peak_of
 from recaption.evaluation.ranks import Ranks, Vectors, rank_own
 
 __all__ = ["CONTENDERS", "made"]
@@ -105,14 +105,14 @@ def child(name: str, kind: str, n: int, d: int, out: Path) -> None:
     images, texts = made(kind, n, d)
     if name == "faiss":
         import faiss as _  # noqa: F401 - what it takes to load is no part of the contest
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_of()
     start, cpu = time.perf_counter(), time.process_time()
     answer = CONTENDERS[name](images, texts)
     took = {
         "wall_s": time.perf_counter() - start,
         "cpu_s": time.process_time() - cpu,
-        "more_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "more_mb": peak_of() - before,
+        "peak_mb": peak_of(),
     }
     np.savez(out, **answer)
     print(json.dumps(took))

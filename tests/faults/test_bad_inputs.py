@@ -21,7 +21,7 @@ def run(source: Path, out: Path, *extra: str) -> float:
         [sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return int(done.stdout.split("peak_kb")[1]) / 1024
+    return float(done.stdout.split("peak_mb")[1])
 
 
 @pytest.mark.slow

@@ -292,7 +292,7 @@ class TestHostile:
     def test_every_format_there_is_within_a_gibibyte(self, shared_data: Path) -> None:
         script = (
             "import resource, sys, time; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
-            "from pathlib import Path; from PIL import Image\n"
+            "from pathlib import Path; from PIL import Image; from benchmarks.memory import peak_of\n"
             "from recaption.core.errors import ImageError; from recaption.media.images import Limits, decode\n"
             "Image.init(); limits = Limits(formats=tuple(set(Image.OPEN) - {'EPS'})); slow = decoded = failed = 0\n"
             "for file in Path(sys.argv[1]).rglob('*'):\n"
@@ -301,9 +301,7 @@ class TestHostile:
             "    try: decode(data, limits, 512); decoded += 1\n"
             "    except ImageError as error: failed += 1; assert '0x' not in str(error).replace('0x…', ''), error\n"
             "    slow += time.monotonic() - started > 5\n"
-            # Not getrusage: its peak begins with that of the process that forked this one.
-            "status = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()\n"
-            "print(decoded, failed, slow, int(status[0]) // 1024)\n"
+            "print(decoded, failed, slow, int(peak_of()))\n"
         )
         folder = str(shared_data / "bad_inputs" / "images")
         run = subprocess.run(
