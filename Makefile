@@ -6,6 +6,8 @@ WORKERS ?= 2
 
 # One thread per process: two OpenMP threads on busy cores are slower than one.
 export OMP_NUM_THREADS ?= 1
+# The tests start some hundred processes: with this set, each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-slow check lint types layers format clean
 

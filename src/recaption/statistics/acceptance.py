@@ -167,7 +167,7 @@ def defect_bounds(defects: int, n: int, *, confidence: float = CONFIDENCE, lot: 
         return clopper_pearson(defects, n, 2 * confidence - 1)
     if n == 0:
         return Interval(0.0, 1.0)
-    tail = 1 - confidence
+    tail = (1 - confidence) * (1 + 1e-9)  # what is as rare as that, but for rounding, speaks against a share
     good = lot - n + defects
     low = _fewest(good, lambda marked: 1 - hypergeometric_cdf(defects - 1, n, marked, lot) > tail)
     high = _fewest(good, lambda marked: hypergeometric_cdf(defects, n, marked + 1, lot) <= tail)
