@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("recaption", deadline=None)
+# The same examples each time, so that a failure is of what was changed; `--hypothesis-profile search` looks for new
+# ones. No deadline: how long an example takes says how busy the machine is.
+settings.register_profile("recaption", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
 settings.load_profile("recaption")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -40,6 +40,7 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_command_runs_in_order(place):
     assert len(commands()) > 8

@@ -282,6 +282,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.mark.slow
 def test_stopped_at_any_write_it_ends_in_the_same_bytes(out, finished, monkeypatch):
     rulings = decided(out)
     applied(out, rulings)

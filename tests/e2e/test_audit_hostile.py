@@ -17,7 +17,7 @@ from tests.unit.audit.web.browsers import ready
 from tests.unit.audit.web.pages import Client, audit, caption, served, sheet_item
 from tests.unit.audit.web.payloads import payloads
 
-FEW, MANY = 40, 500
+FEW, MANY = 15, 500
 
 RENDER = """async (items) => {
   const { Judge } = await import("/static/judge.js");

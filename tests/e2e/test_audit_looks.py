@@ -73,6 +73,7 @@ def test_blurred_until_pressed(judged, origin, opened):
     assert page.locator("#veil").is_visible()
 
 
+@pytest.mark.slow
 def test_the_chinese_page(judged, origin, opened):
     page = opened(link(judged, origin), locale="zh-CN")
     ready(page, 0)

@@ -33,6 +33,7 @@ def test_words_are_kept_when_editing_is_left(judged, origin, opened):
     assert said(judged) == [(0, "accept", None, ())]  # what was not changed is no edit
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_and_comes_back(judged, opened):
     with served(judged) as origin:
         page = opened(link(judged, origin), expected=NO_SERVER)

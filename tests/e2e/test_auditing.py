@@ -145,6 +145,7 @@ def test_captions_are_compared_blind(run):
     assert "--limit" in recaption("audit", "quality", run, "--limit", "0.1", code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_any_dataset_can_be_audited_and_answers_come_back_from_a_table(finished, tmp_path):
     place, sheet = tmp_path / "audit", tmp_path / "sheet.csv"
@@ -168,6 +169,7 @@ def test_what_is_misspelt_is_said_before_anything_is_drawn(run, tmp_path):
     assert not (run / "audit").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_page_that_cannot_open_ends_nobodys_session(run):
     with auditing(run, "--size", "5", "--auditor", "Ann") as tabs:

@@ -53,6 +53,7 @@ def calls(folder: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_and_evaluated_again_without_paying_twice(out):
     printed = recaption("eval", out, "--scorer", "embedded")
     assert "new: " in printed

@@ -105,7 +105,7 @@ def through_parquet(rows, schema):
 
 
 @given(st.lists(records(), max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_record_comes_back_equal_through_a_file(some):
     rows = through_parquet([to_row(record) for record in some], CAPTIONS)
     assert [from_row(row) for row in rows] == some

@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import warnings
 import zlib
 from pathlib import Path
@@ -26,6 +25,7 @@ from recaption.core.types import Image, Record
 from recaption.media.images import BatchImages, Limits, decode, read_bytes, read_header, sniff
 from recaption.media.parquet_cells import CellReader
 from recaption.media.warning_tap import WarningTap
+from tests.growth import seconds
 
 REASON = re.compile(r"[^\x00-\x1f\x7f]{1,400}")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
@@ -217,9 +217,8 @@ class TestRefusals:
         header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
         chunk = b"IHDR" + header
         bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        started = time.monotonic()
-        failure(bomb + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
-        assert time.monotonic() - started < 1
+        told = failure(bomb + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+        assert "10000000000 pixels" in told
 
     def test_limits_hold(self) -> None:
         data = encoded(quadrants())
@@ -281,37 +280,34 @@ class TestHostile:
     def test_every_hostile_file_decodes_or_says_why(self, shared_data: Path) -> None:
         files = [p for p in sorted((shared_data / "bad_inputs" / "images").rglob("*")) if p.is_file()]
         assert len(files) >= 519
-        decoded = 0
+        assert sum(outcome(read_bytes(Image(path=str(file)))) is None for file in files) > 250
+        honest = encoded(Pillow.effect_noise((2000, 2000), 90).convert("RGB"))
+        most = 10 * seconds(lambda: decode(honest))  # a sixteenth of what a picture may hold
         for file in files:
-            started = time.monotonic()
-            decoded += outcome(read_bytes(Image(path=str(file)))) is None
-            assert time.monotonic() - started < 5, file.name
-        assert decoded > 250
+            data = read_bytes(Image(path=str(file)))
+            assert seconds(lambda data=data: outcome(data), turns=1) < most, file.name
 
     @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
     def test_every_format_there_is_within_a_gibibyte(self, shared_data: Path) -> None:
         script = (
-            "import resource, sys, time; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
             "from pathlib import Path; from PIL import Image; from benchmarks.memory import peak_of\n"
             "from recaption.core.errors import ImageError; from recaption.media.images import Limits, decode\n"
-            "Image.init(); limits = Limits(formats=tuple(set(Image.OPEN) - {'EPS'})); slow = decoded = failed = 0\n"
+            "Image.init(); limits = Limits(formats=tuple(set(Image.OPEN) - {'EPS'})); decoded = failed = 0\n"
             "for file in Path(sys.argv[1]).rglob('*'):\n"
             "    if not file.is_file(): continue\n"
-            "    data, started = file.read_bytes(), time.monotonic()\n"
-            "    try: decode(data, limits, 512); decoded += 1\n"
+            "    try: decode(file.read_bytes(), limits, 512); decoded += 1\n"
             "    except ImageError as error: failed += 1; assert '0x' not in str(error).replace('0x…', ''), error\n"
-            "    slow += time.monotonic() - started > 5\n"
-            "print(decoded, failed, slow, int(peak_of()))\n"
+            "print(decoded, failed, int(peak_of()))\n"
         )
         folder = str(shared_data / "bad_inputs" / "images")
         run = subprocess.run(
             [sys.executable, "-W", "error", "-c", script, folder], capture_output=True, text=True, check=False
         )
         assert run.returncode == 0, run.stderr[-2000:]
-        decoded, failed, slow, peak_mib = map(int, run.stdout.split())
+        decoded, failed, peak_mib = map(int, run.stdout.split())
         assert decoded > 350
         assert decoded + failed >= 519
-        assert slow == 0
         assert peak_mib < 1024
 
     @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])

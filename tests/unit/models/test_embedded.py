@@ -141,6 +141,7 @@ def test_likeliest_captions_are_true(captioner: Loaded, aspect: Aspect) -> None:
     assert right / (right + wrong) >= 0.95
 
 
+@pytest.mark.slow
 def test_a_caption_says_what_its_aspect_asks_for(captioner: Loaded) -> None:
     kinds = {
         aspect: {f.kind for t in _write(captioner, aspect) for f in judge(t, SCENES[0]).supported}
@@ -157,6 +158,7 @@ def test_no_special_token_is_left_in_a_caption(captioner: Loaded) -> None:
     assert not [text for text in _write(captioner, "dense") if "<" in text or text != text.strip()]
 
 
+@pytest.mark.slow
 def test_a_batch_says_what_single_pictures_say_and_so_does_the_cache(captioner: Loaded) -> None:
     batch = _write(captioner, "dense", slice(0, 6))
     assert [_write(captioner, "dense", slice(i, i + 1))[0] for i in range(6)] == batch

@@ -154,6 +154,7 @@ class TestFingerprint:
 class TestRealModel:
     """Training images, so a smoke test; the published figures on held-out photos are .83/.60 and .92/.43."""
 
+    @pytest.mark.slow
     def test_precision_and_recall_by_presence(self, shared_data: Path) -> None:
         photos = shared_data / "photos" / "coco"
         data = json.loads((photos / "instances.json").read_text("utf-8"))

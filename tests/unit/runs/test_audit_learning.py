@@ -180,6 +180,7 @@ def test_cards_that_were_preferred_are_learned_from(
     assert comparison.learned.value > 0.9
 
 
+@pytest.mark.slow
 def test_too_few_and_images_that_are_gone_are_said(
     folder: Path, sheets: Mapping[str, Sheet], scenes: Mapping[str, Scene]
 ) -> None:

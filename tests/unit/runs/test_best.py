@@ -89,6 +89,7 @@ def test_a_damaged_file_is_said(tmp_path):
 VALUES = st.lists(st.none() | st.just("unscored") | st.integers(-3, 3).map(float), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(VALUES, st.floats(0.01, 1), st.booleans())
 def test_nobody_left_out_is_better_than_anybody_kept(tmp_path_factory, values, share, lowest):
     run = written(tmp_path_factory.mktemp("best") / "out", values)

@@ -262,7 +262,7 @@ one_of_each = st.lists(
 RELATION = re.compile(r"to the left of|to the right of|above|in front of|\bon\b")
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(one_of_each, st.booleans(), st.integers(0, 50))
 def test_every_relation_stated_is_true_of_the_boxes(
     scene: list[tuple[str, tuple[int, int, int, int]]], flat: bool, seed: int
@@ -334,7 +334,7 @@ hostile = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(hostile, max_size=8), st.none() | st.text(max_size=60), st.sampled_from(["auto", "en", "zh"]))
 def test_hostile_evidence_never_breaks_a_caption(
     items: list[Evidence], text: str | None, language: str

@@ -36,12 +36,12 @@ def marked(*records: Record, seed: int = 0, **params: object) -> list[str | None
     return reasons
 
 
-MANY = [chosen(f"photos/{i:05d}") for i in range(20_000)]
+MANY = [chosen(f"photos/{i:05d}") for i in range(4_000)]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.5, 1.0])
 def test_the_share_is_met_within_sampling_error(share: float) -> None:
-    for seed in (0, 1):
+    for seed in (0, 1, 2):
         count = sum(reason is not None for reason in marked(*MANY, share=share, seed=seed))
         assert abs(count - share * len(MANY)) <= 4 * sqrt(share * (1 - share) * len(MANY))
 

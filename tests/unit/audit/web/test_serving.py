@@ -58,6 +58,7 @@ def test_named_hosts_are_answered(tmp_path):
         assert origin == "https://audit.example"
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_when_told(judged):
     token = judged.token("Ann")
     root = Path(__file__).parents[4]

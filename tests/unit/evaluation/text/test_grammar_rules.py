@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from recaption.evaluation.text.grammar_data import grammar
 from recaption.evaluation.text.grammar_rules import DEFAULT_RULES, RULES, checked_rules, slips
 from recaption.evaluation.text.grammar_words import _BLANKED, _may_slip, _slips_at, _Tokens
 from recaption.media.words import article, plural
+from tests.growth import grows_in_proportion
 
 WRONG: dict[str, list[tuple[str, ...]]] = {
     "unbalanced": [
@@ -198,15 +198,9 @@ def test_any_text_is_judged_and_slips_lie_inside_in_order(text: str, is_english:
     ["(", '"', "a ", "a an ", ",,", " ,", ". ", "the the ", "“", ":)", "a,b", "two red ", "is ", "\n", "((a))"],
 )
 def test_time_grows_no_faster_than_the_text(unit: str) -> None:
-    def seconds(times: int) -> float:
-        text = unit * times
-        start = time.process_time()
-        slips(text, is_english=True, rules=frozenset(RULES))
-        return time.process_time() - start
-
-    seconds(100)
-    short, long = min(seconds(500) for _ in range(3)), min(seconds(5_000) for _ in range(3))
-    assert long < 40 * short + 0.05
+    assert grows_in_proportion(
+        lambda times: slips(unit * times, is_english=True, rules=frozenset(RULES)), 5_000
+    )
 
 
 def test_the_word_lists_agree_with_the_forms_of_words() -> None:

@@ -32,6 +32,7 @@ from tests.unit.models.hf.scoring_checkpoints import DUAL_ENCODERS, SENTENCES, m
 from tests.unit.models.hf.scoring_pairs import caption, pairs, picture, record
 
 SIZES = ((96, 64), (40, 200), (33, 31), (640, 480))
+ONE_AT_ONCE = [f if f == "clip" else pytest.param(f, marks=pytest.mark.slow) for f in DUAL_ENCODERS]
 SHORT = ("a red ball", "two cats", "open", "Ω ball")
 
 
@@ -75,7 +76,7 @@ class Plain:
         return float((image * words).sum()), float(out.logits_per_text.squeeze())
 
 
-@pytest.mark.parametrize("family", DUAL_ENCODERS)
+@pytest.mark.parametrize("family", ONE_AT_ONCE)
 def test_scores_are_those_of_a_plain_computation(family: str, checkpoint: Callable[[str], Path]) -> None:
     folder = checkpoint(family)
     plain, judge, logits = Plain(folder), scorer(folder), scorer(folder, output="logit")
@@ -91,7 +92,7 @@ def test_scores_are_those_of_a_plain_computation(family: str, checkpoint: Callab
     assert np.std(cosines) > 0.01, "the checkpoint tells nothing apart, so this shows nothing"
 
 
-@pytest.mark.parametrize("family", DUAL_ENCODERS)
+@pytest.mark.parametrize("family", ONE_AT_ONCE)
 def test_a_score_depends_neither_on_its_batch_nor_on_the_order(
     family: str, checkpoint: Callable[[str], Path]
 ) -> None:
