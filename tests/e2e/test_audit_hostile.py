@@ -193,6 +193,7 @@ def test_the_attacks_would_work_where_text_is_taken_for_markup(browser, canary):
     page.context.close()
 
 
+@pytest.mark.slow
 def test_names_reasons_and_places_from_end_to_end(browser, tmp_path, canary):
     attack = next(
         a for a in payloads(MANY, canary) if "<img src=x onerror=" in a and len(a) <= 64 and a.isprintable()

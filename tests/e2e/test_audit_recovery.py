@@ -109,6 +109,7 @@ def test_two_windows_show_two_items(judged, origin, opened):
     assert {item for item, *_ in said(judged)} == {0, 2}
 
 
+@pytest.mark.slow
 def test_a_second_word_on_an_item_is_shown_beside_the_first(judged, origin, opened):
     page = opened(link(judged, origin), expected=NO_SERVER)
     ready(page, 0)

@@ -120,6 +120,7 @@ def test_several_people_judge_and_their_links_are_their_own(run):
     recaption("audit", "dismiss", run, "Bo")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_captions_are_compared_blind(run):
     with auditing(run, "--share", "1", "--compare", "2") as tabs:

@@ -60,7 +60,9 @@ def opened(browser, files) -> Iterator[Opened]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [n if n == "hostile" else pytest.param(n, marks=pytest.mark.slow) for n in PAGES]
+)
 def test_nothing_runs_and_nothing_is_fetched(opened, name):
     page = opened(name)
     assert page.evaluate("window.__pwned") is None
@@ -121,6 +123,7 @@ def test_the_page_never_scrolls_sideways(opened, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_table_stands_in_blocks(opened):
     page = opened("two", viewport=PHONE, is_mobile=True, device_scale_factor=2)
     row = page.locator(".effects tbody tr").first

@@ -131,7 +131,7 @@ def check(batch: list[Record]) -> None:
         assert from_row(to_row(after)).best is not None
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(st.lists(records, min_size=1, max_size=5))
 def test_every_record_ends_as_a_caption_or_a_reason(batch):
     check(batch)

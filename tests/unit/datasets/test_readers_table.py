@@ -370,7 +370,7 @@ ODD = st.recursive(
 NAMES = ["id", "key", "caption", "image", "image_path", "url", "tags", "objects", "evidence", "captions"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.dictionaries(st.sampled_from([*NAMES, "original_caption"]), ODD, max_size=6), min_size=1, max_size=4

@@ -88,6 +88,7 @@ def test_a_place_without_an_audit(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_flood_of_pictures_keeps_no_verdict_waiting(ann, judged):
     item = ann.next()
     strangers = [threading.Thread(target=lambda: Client(ann.origin).get(item["image"])) for _ in range(60)]
