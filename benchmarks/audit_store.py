@@ -4,8 +4,8 @@
 
 Every auditor is a thread that asks for the next item and submits a verdict: first one item a second each, which no
 person keeps up, then without a pause. `--judged` sets how much of the sample is finished before the clock starts, so
-that what stands at the head of the queue is done. At the end verdicts are imported, and an auditor looks back at the
-last twenty.
+that what stands at the head of the queue is done. At the end verdicts are imported, as many at a time as an import
+takes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
+from recaption.audit.interchange.recording import AT_ONCE
 from recaption.audit.opening import create_store, open_store
 from recaption.audit.schema import items, project
 from recaption.audit.store import AuditStore
-from recaption.audit.types import AuditItem, Draft, Settings
+from recaption.audit.types import AuditItem, Draft, Foreign, Settings
 from tests.servers.postgres import running_postgres
 
 CAPTION = "A brown dog runs over wet sand while two children watch from a wooden pier in the background. " * 3
@@ -73,6 +74,14 @@ def race(store: AuditStore, people: list[int], rounds: int, pause_s: float = 0.0
     with ThreadPoolExecutor(len(people)) as pool:
         list(pool.map(work, people))
     return times
+
+
+def foreign(auditor: int, items: int, count: int) -> list[list[Foreign]]:
+    """Return verdicts from elsewhere on the last of the sample, in parts."""
+    keys = [f"images/{items - n:09d}.jpg" for n in range(1, count + 1)]
+    accept = Draft(action="accept")
+    told = [Foreign(auditor=auditor, key=key, draft=accept, request=key) for key in keys]
+    return [told[start : start + AT_ONCE] for start in range(0, count, AT_ONCE)]
 
 
 def _timed(call: Callable[..., object], *values: object, **named: object) -> float:
@@ -127,12 +136,12 @@ def main() -> None:
             print(describe(f"next item, {options.people} auditors, no pause", together["next"]))
             print(describe(f"submit, {options.people} auditors, no pause", together["submit"]))
             print(f"{rate:.0f} items judged per second, all together")
-            keys = [f"images/{options.items - n:09d}.jpg" for n in range(1, 201)]
             newcomer = store.add_auditor("importer")[0].id
-            told = Draft(action="accept")
-            print(describe("import", [_timed(store.record, newcomer, k, told, request=k[-14:]) for k in keys]))
-            print(describe("last twenty", [_timed(store.history, newcomer, 20) for _ in keys]))
-            print(describe("progress", [_timed(store.progress, newcomer) for _ in keys]))
+            parts = foreign(newcomer, options.items, min(5_000, options.items // 4))
+            seconds = [_timed(store.record, part) for part in parts]
+            print(describe(f"import of {AT_ONCE}", seconds))
+            print(f"{sum(map(len, parts)) / sum(seconds):.0f} verdicts imported per second")
+            print(describe("progress", [_timed(store.progress, newcomer) for _ in range(200)]))
 
 
 if __name__ == "__main__":

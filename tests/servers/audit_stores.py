@@ -17,7 +17,8 @@ from recaption.audit.errors import ConflictError
 from recaption.audit.opening import create_store, open_store
 from recaption.audit.schema import auditors, items, leases, project, standing, verdicts
 from recaption.audit.store import AuditStore
-from recaption.audit.types import AuditItem, Draft, Receipt, Settings
+from recaption.audit.types import AuditItem, Draft, Foreign, Receipt, Settings
+from recaption.core.errors import UserError
 from tests.servers.postgres import find_postgres, running_postgres
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ENGINES",
     "Place",
     "age",
+    "bring",
     "edit",
     "engine_url",
     "fill",
@@ -96,6 +98,14 @@ def judge(store: AuditStore, auditor: int, draft: Draft = ACCEPT, request: str |
     """Take an auditor's next item and judge it."""
     item, fence = take(store, auditor)
     return store.submit(auditor, item, draft, request=request or f"r{fence}", fence=fence)
+
+
+def bring(store: AuditStore, auditor: int, key: str, draft: Draft, request: str) -> Receipt:
+    """Record one verdict from elsewhere; raise what it is refused for."""
+    [answer] = store.record([Foreign(auditor=auditor, key=key, draft=draft, request=request)])
+    if isinstance(answer, UserError):
+        raise answer
+    return answer
 
 
 def theirs_of(caught: pytest.ExceptionInfo[ConflictError]) -> Draft:

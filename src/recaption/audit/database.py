@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -18,7 +18,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from recaption.audit.schema import SCHEMA_VERSION, metadata, project
+from recaption.audit.schema import SCHEMA_VERSION, auditors, metadata, project
 from recaption.audit.types import Settings
 from recaption.core.errors import BackendError, RunFolderError, UserError
 
@@ -34,19 +34,33 @@ NOW: Final[Mapping[str, sa.ColumnElement[Any]]] = {
 }
 """The clock of the database, in milliseconds, by engine."""
 
-_LOCK: Final = sa.select(project.c.id).with_for_update()
+# Locked first, and only then looked at together with the clock, or a turn that waited would live in the past.
+_LOCKED: Final = (
+    sa.select(project).with_for_update().cte("locked").prefix_with("MATERIALIZED", dialect="postgresql")
+)
 _HASTY: Final = sa.func.set_config("synchronous_commit", "off", True)  # for this transaction
 
 
 @cache
-def adding(table: sa.Table, *names: str) -> sa.Update:
+def _adding(table: sa.Table, *names: str) -> sa.Update:
     """Return the statement that adds to columns of a table the parameters of the same names."""
     return sa.update(table).values({name: table.c[name] + sa.bindparam(name) for name in names})
 
 
 @cache
+def _adding_for(*names: str) -> sa.Update:
+    return _adding(auditors, *names).where(auditors.c.id == sa.bindparam("who"))
+
+
+@cache
 def _insert(table: sa.Table) -> sa.Insert:
     return sa.insert(table)
+
+
+@cache
+def _as_one(last: sa.Insert, *changes: sa.Update) -> sa.Insert:
+    ctes = (change.cte(f"change_{n}") for n, change in enumerate(changes))
+    return last.add_cte(*ctes).returning(*last.table.primary_key)
 
 
 class Turn:
@@ -60,14 +74,44 @@ class Turn:
         self.overlap: int = row.overlap
         self.positions: int = row.positions
         self.returns: int = row.returns
+        self._counted: Counter[str] = Counter()
+        self._counted_for: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def count(self, **changes: int) -> None:
-        """Add to the project's counters."""
-        self.run(adding(project, *changes), changes)
+        """Add to the project's counters, once the turn ends."""
+        self._counted.update(changes)
+
+    def count_for(self, auditor: int, **changes: int) -> None:
+        """Add to an auditor's counters, once the turn ends."""
+        self._counted_for[auditor].update(changes)
+
+    def close_books(self) -> None:
+        """Write the counters down: one statement each, however much a turn has counted."""
+        for who, counted in self._counted_for.items():
+            changes = {name: by for name, by in counted.items() if by}
+            if changes:
+                self.run(_adding_for(*changes), {"who": who, **changes})
+        changes = {name: by for name, by in self._counted.items() if by}
+        if changes:
+            self.run(_adding(project, *changes), changes)
 
     def insert(self, table: sa.Table, **values: Any) -> int:
         """Write a row and return the number that it got."""
         key: Any = self.run(_insert(table), values).inserted_primary_key
+        return int(key[0])
+
+    def together(self, changes: tuple[sa.Update, ...], last: sa.Insert, values: Mapping[str, Any]) -> int:
+        """Change rows and write another one, in one statement where the database can; return the number it got.
+
+        Args:
+            values: Of all the statements, none of which sees what the others did.
+        """
+        if changes and self.connection.dialect.name == "postgresql":
+            number: int = self.run(_as_one(last, *changes), values).scalar_one()
+            return number
+        for change in changes:
+            self.run(change, values)
+        key: Any = self.run(last, values).inserted_primary_key
         return int(key[0])
 
     def next_return(self) -> int:
@@ -102,7 +146,7 @@ class Database:
             )
             sa.event.listen(self.engine, "connect", self._prepare_postgres)
         self._now = NOW[self.engine.dialect.name]
-        self._begin = sa.select(project, self._now.label("now_ms"))
+        self._begin = sa.select(project if self.is_sqlite else _LOCKED, self._now.label("now_ms"))
         self._begin_hasty = self._begin if self.is_sqlite else self._begin.add_columns(_HASTY)
 
     def create(self, settings: Settings, about: str) -> None:
@@ -164,10 +208,9 @@ class Database:
         with self._faults(), self._queue.turn(), self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: "FULL" if durable else "NORMAL"})
             with connection.begin():
-                if not self.is_sqlite:
-                    # The clock is read once the lock is held, or a turn that waited would live in the past.
-                    connection.execute(_LOCK)
-                yield Turn(connection, connection.execute(self._begin if durable else self._begin_hasty).one())
+                turn = Turn(connection, connection.execute(self._begin if durable else self._begin_hasty).one())
+                yield turn
+                turn.close_books()
 
     def close(self) -> None:
         """Let go of all connections; what was acknowledged is safe with or without this."""

@@ -9,16 +9,14 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from recaption.audit.database import NOW, Database, Turn
-from recaption.audit.schema import auditors, items, leases, payloads, project, standing, verdicts
+from recaption.audit.schema import auditors, items, leases, payloads, project, verdicts
 from recaption.audit.types import AuditItem, Draft, Progress, Verdict
 from recaption.core.errors import UserError
 
 __all__ = [
     "add_items",
     "escaped",
-    "position_of",
     "positions",
-    "read_history",
     "read_item",
     "read_items",
     "read_progress",
@@ -54,12 +52,6 @@ def read_item(connection: sa.Connection, position: int) -> AuditItem:
     if row is None:
         raise UserError(f"there is no item {position} in this audit")
     return _item(row)
-
-
-def position_of(connection: sa.Connection, key: str) -> int | None:
-    """Return the position of an item by its key; None where there is no such item."""
-    place: int | None = connection.execute(_PLACE, {"name": escaped(key)}).scalar_one_or_none()
-    return place
 
 
 def positions(connection: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
@@ -100,11 +92,6 @@ def read_verdict(connection: sa.Connection, verdict: int) -> Verdict:
     return _verdict(row)
 
 
-def read_history(connection: sa.Connection, auditor: int, limit: int) -> list[Verdict]:
-    """Return the newest verdicts and skips of an auditor that stand, newest first."""
-    return [_verdict(row) for row in connection.execute(_HISTORY, {"who": auditor, "most": limit})]
-
-
 def read_progress(connection: sa.Connection, auditor: int | None) -> Progress:
     """Return how far everybody is, and one auditor if named, as of one moment."""
     row = connection.execute(_PROGRESS[connection.dialect.name], {"who": auditor}).one()
@@ -134,7 +121,6 @@ _PROGRESS: Final = {
     for engine, now in NOW.items()
 }
 
-_PLACE: Final = sa.select(items.c.position).where(items.c.key == sa.bindparam("name"))
 _ITEMS: Final = sa.select(items, payloads.c.payload).join(payloads, payloads.c.position == items.c.position)
 _ITEM: Final = _ITEMS.where(items.c.position == sa.bindparam("place"))
 
@@ -142,13 +128,6 @@ _LOG: Final = (
     sa.select(verdicts, items.c.key, auditors.c.name)
     .join(items, items.c.position == verdicts.c.item)
     .join(auditors, auditors.c.id == verdicts.c.auditor)
-)
-_HISTORY: Final = (
-    _LOG.add_columns(sa.literal(True).label("stands"))
-    .join(standing, standing.c.verdict == verdicts.c.id)
-    .where(standing.c.auditor == sa.bindparam("who"))
-    .order_by(standing.c.verdict.desc())
-    .limit(sa.bindparam("most"))
 )
 
 

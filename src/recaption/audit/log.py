@@ -6,6 +6,7 @@ fence of its lease, every revision the id of the verdict that was on screen; wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,12 +14,11 @@ import sqlalchemy as sa
 
 from recaption.audit.database import Turn
 from recaption.audit.errors import LeaseError
-from recaption.audit.loading import position_of
+from recaption.audit.loading import positions
 from recaption.audit.log_rows import (
     Write,
     append,
     by_request,
-    count_auditor,
     count_done,
     item_row,
     keep_loser,
@@ -29,12 +29,13 @@ from recaption.audit.log_rows import (
     remaining,
     row_of,
     same,
+    seen_by,
     set_standing,
     standing_of,
 )
 from recaption.audit.queue import end_lease, grant, person, return_to_queue, sweep
 from recaption.audit.schema import conflicts, items, standing, verdicts
-from recaption.audit.types import Draft, Lease, Receipt
+from recaption.audit.types import Draft, Foreign, Lease, Receipt
 from recaption.core.errors import UserError
 
 __all__ = ["Clash", "check_request", "record", "skip", "submit", "undo"]
@@ -90,29 +91,55 @@ def submit(
     return _first(turn, write, fence, held)
 
 
-def record(turn: Turn, auditor: int, key: str, draft: Draft, request: str) -> Receipt | Clash:
-    """Write a verdict that was given elsewhere, on the auditor's own place or on a free one."""
-    person(turn, auditor)
-    item = position_of(turn.connection, key)
+def record(turn: Turn, told: Sequence[Foreign]) -> list[Receipt | Clash | UserError]:
+    """Write verdicts that were given elsewhere, each on its auditor's own place or on a free one.
+
+    What cannot be taken is refused before any of it is written, and so holds up none of the others.
+    """
+    places = positions(turn.connection, {one.key for one in told})
+    known: set[int] = set()
+    answers: list[Receipt | Clash | UserError] = []
+    for one in told:
+        try:
+            write = _foreign(turn, one, places.get(one.key), known)
+        except UserError as error:
+            answers.append(error)
+        else:
+            answers.append(_recorded(turn, write))
+    return answers
+
+
+def _foreign(turn: Turn, told: Foreign, item: int | None, known: set[int]) -> Write:
+    """Return what is to be written. Raises UserError where it cannot be; `known` are those asked for before."""
+    check_request(told.request)
+    told.draft.check()
+    if told.auditor not in known:
+        person(turn, told.auditor)
+        known.add(told.auditor)
     if item is None:
-        raise UserError(f"there is no item {key[:80]!r} in this audit")
-    write = Write(auditor, request, item, draft, draft.body())
+        raise UserError(f"there is no item {told.key[:80]!r} in this audit")
+    return Write(told.auditor, told.request, item, told.draft, told.draft.body())
+
+
+def _recorded(turn: Turn, write: Write) -> Receipt | Clash:
     before = _carried_out(turn, write)
     if before is not None:
         return before
-    held = standing_of(turn, auditor, item)
+    place = seen_by(turn, write.auditor, write.item)
+    held = None if place.verdict is None else place
     if held is not None and not held.skipped:
         if same(row_of(turn, held.verdict), write):
-            return Receipt(verdict=held.verdict, item=item, repeated=True)
+            return Receipt(verdict=held.verdict, item=write.item, repeated=True)
         return _revise(turn, write, held, held.verdict)
-    sweep(turn)
-    mine, place = live_on(turn, auditor, item), item_row(turn, item)
-    if mine is not None:
-        end_lease(turn, mine.id, "imported")
+    if place.fence is None and not place.open:
+        sweep(turn)
+        place = seen_by(turn, write.auditor, write.item)
+    if place.fence is not None:
+        end_lease(turn, place.fence, "imported")
     elif not place.open:
         why = FINISHED if place.done == place.needed else ON_SCREEN
-        return _clash(turn, write, why, last_word(turn, item))
-    return _said(turn, write, place, held, fence=None if mine is None else mine.id, taken=int(mine is None))
+        return _clash(turn, write, why, last_word(turn, write.item))
+    return _said(turn, write, place, held, fence=place.fence, taken=int(place.fence is None))
 
 
 def skip(turn: Turn, auditor: int, fence: int, reason: str | None, request: str) -> Receipt:
@@ -133,7 +160,7 @@ def skip(turn: Turn, auditor: int, fence: int, reason: str | None, request: str)
     set_standing(turn, write, verdict, held, skipped=True)
     return_to_queue(turn, fence, lease.item, "skipped")
     if held is None:
-        count_auditor(turn, auditor, skipped=1)
+        turn.count_for(auditor, skipped=1)
     return Receipt(verdict=verdict, item=lease.item)
 
 
@@ -203,14 +230,14 @@ def _said(
     set_standing(turn, write, verdict, held, skipped=False)
     count_done(turn, place, 1, open_by=-taken)
     spent = write.draft.took_ms or 0
-    count_auditor(turn, write.auditor, done=1, skipped=0 if held is None else -1, spent_ms=spent)
+    turn.count_for(write.auditor, done=1, skipped=0 if held is None else -1, spent_ms=spent)
     return Receipt(verdict=verdict, item=write.item)
 
 
 def _revise(turn: Turn, write: Write, held: sa.Row[Any] | None, base: int) -> Receipt:
     verdict = append(turn, write, supersedes=base)
     set_standing(turn, write, verdict, held, skipped=False)
-    count_auditor(turn, write.auditor, spent_ms=write.draft.took_ms or 0)
+    turn.count_for(write.auditor, spent_ms=write.draft.took_ms or 0)
     return Receipt(verdict=verdict, item=write.item)
 
 
@@ -218,11 +245,11 @@ def _withdraw(turn: Turn, write: Write, held: sa.Row[Any]) -> Receipt:
     """Take back a first verdict or a skip: nothing of the auditor's stands on the item any more."""
     lease: Lease | None
     if held.skipped:
-        count_auditor(turn, write.auditor, skipped=-1)
+        turn.count_for(write.auditor, skipped=-1)
         lease = _again(turn, write)
     else:
         count_done(turn, item_row(turn, write.item), -1, open_by=0)  # its place goes straight to the new lease
-        count_auditor(turn, write.auditor, done=-1)
+        turn.count_for(write.auditor, done=-1)
         lease = grant(turn, write.auditor, write.item)
     verdict = append(turn, write, supersedes=held.verdict)
     turn.run(sa.delete(standing).where(standing.c.item == write.item, standing.c.auditor == write.auditor))

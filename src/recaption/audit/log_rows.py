@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from recaption.audit.database import Turn, adding
+from recaption.audit.database import Turn
 from recaption.audit.errors import LeaseError
-from recaption.audit.schema import auditors, conflicts, items, leases, standing, verdicts
+from recaption.audit.schema import conflicts, items, leases, standing, verdicts
 from recaption.audit.types import Draft, Lease
 from recaption.core.errors import UserError
 
@@ -18,7 +17,6 @@ __all__ = [
     "Write",
     "append",
     "by_request",
-    "count_auditor",
     "count_done",
     "item_row",
     "keep_loser",
@@ -29,6 +27,7 @@ __all__ = [
     "remaining",
     "row_of",
     "same",
+    "seen_by",
     "set_standing",
     "standing_of",
 ]
@@ -50,6 +49,21 @@ _LIVE: Final = sa.select(leases).where(
     leases.c.auditor == _WHO, leases.c.item == _PLACE, leases.c.ended.is_(None)
 )
 _ROW: Final = sa.select(verdicts).where(verdicts.c.id == sa.bindparam("number"))
+_SEEN: Final[sa.Select[Any]] = (
+    sa.select(
+        *(items.c.position, items.c.needed, items.c.done, items.c.open),
+        *(standing.c.verdict, standing.c.skipped, leases.c.id.label("fence")),
+    )
+    .select_from(
+        items.outerjoin(
+            standing, sa.and_(standing.c.item == items.c.position, standing.c.auditor == _WHO)
+        ).outerjoin(
+            leases,
+            sa.and_(leases.c.item == items.c.position, leases.c.auditor == _WHO, leases.c.ended.is_(None)),
+        )
+    )
+    .where(items.c.position == _PLACE)
+)
 _DONE: Final = (
     sa.update(items)
     .where(items.c.position == _PLACE)
@@ -118,22 +132,17 @@ def count_done(turn: Turn, row: sa.Row[Any], by: int, *, open_by: int) -> None:
     turn.count(done=by, finished=int(now) - int(was))
 
 
-def count_auditor(turn: Turn, auditor: int, **changes: int) -> None:
-    """Add to an auditor's counters."""
-    turn.run(_counting(*changes), {"who": auditor, **changes})
-
-
-@cache
-def _counting(*names: str) -> sa.Update:
-    return adding(auditors, *names).where(auditors.c.id == _WHO)
-
-
 def item_row(turn: Turn, item: int) -> sa.Row[Any]:
     """Return an item as the queue sees it. Raises UserError where there is none."""
     row = turn.run(_ITEM, {"place": item}).one_or_none()
     if row is None:
         raise UserError(f"there is no item {item} in this audit")
     return row
+
+
+def seen_by(turn: Turn, auditor: int, item: int) -> sa.Row[Any]:
+    """Return an item as the queue sees it, what stands of an auditor on it, and the fence of the lease they hold."""
+    return turn.run(_SEEN, {"place": item, "who": auditor}).one()
 
 
 def lease_of(turn: Turn, auditor: int, fence: int) -> sa.Row[Any]:

@@ -8,7 +8,7 @@ of everybody's mark. So nobody walks over finished work, and nothing that is ope
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -38,18 +38,33 @@ LOOKED_AT: Final = 8
 
 # Statements are built once: building one takes longer than running it.
 _PERSON: Final = sa.select(auditors).where(auditors.c.id == sa.bindparam("who"))
-_HELD: Final = (
-    sa.select(leases.c.id, leases.c.item)
-    .where(leases.c.auditor == sa.bindparam("who"), leases.c.ended.is_(None))
-    .order_by(leases.c.id)
-)
+_IS_DUE: Final = sa.and_(leases.c.ended.is_(None), leases.c.expires_ms <= sa.bindparam("now"))
 _DUE: Final = (
     sa.select(leases.c.id, leases.c.item)
-    .where(leases.c.ended.is_(None), leases.c.expires_ms <= sa.bindparam("now"))
+    .where(_IS_DUE)
     .order_by(leases.c.expires_ms, leases.c.id)
     .limit(sa.literal_column(str(SWEPT_PER_TURN)))
 )
+_held: Final = leases.alias("held")
+_ASKING: Final = (
+    sa.select(
+        auditors,
+        _held.c.id.label("fence"),
+        _held.c.item,
+        sa.exists().where(_IS_DUE).label("some_due"),
+    )
+    .select_from(auditors.outerjoin(_held, sa.and_(_held.c.auditor == auditors.c.id, _held.c.ended.is_(None))))
+    .where(auditors.c.id == sa.bindparam("who"))
+    .order_by(_held.c.id)
+)
+"""Somebody, with a row for each item they hold, and whether anything has run out anywhere."""
 _TAKE: Final = sa.update(items).where(items.c.position == sa.bindparam("place")).values(open=items.c.open - 1)
+_GRANT: Final = sa.insert(leases).values(
+    item=sa.bindparam("place"),
+    auditor=sa.bindparam("who"),
+    granted_ms=sa.bindparam("now"),
+    expires_ms=sa.bindparam("until"),
+)
 _EXTEND: Final = (
     sa.update(leases).where(leases.c.id == sa.bindparam("fence")).values(expires_ms=sa.bindparam("until"))
 )
@@ -71,7 +86,10 @@ ZERO: Final[sa.ColumnElement[Any]] = sa.literal_column(
 
 def person(turn: Turn, auditor: int) -> sa.Row[Any]:
     """Return an auditor's row. Raises UserError where there is none, or they may no longer write."""
-    row = turn.run(_PERSON, {"who": auditor}).one_or_none()
+    return _welcome(turn.run(_PERSON, {"who": auditor}).one_or_none(), auditor)
+
+
+def _welcome(row: sa.Row[Any] | None, auditor: int) -> sa.Row[Any]:
     if row is None:
         raise UserError(f"there is no auditor with the number {auditor}")
     if not row.active:
@@ -85,26 +103,31 @@ def next_lease(turn: Turn, auditor: int, beside: Collection[int], *, skipped: bo
     Raises:
         LeaseError: They hold `MAX_HELD` items already.
     """
-    row = person(turn, auditor)
-    sweep(turn)
-    held = turn.run(_HELD, {"who": auditor}).all()
-    for lease in held:
-        if lease.item not in beside:
-            return _extend(turn, lease.id, lease.item)
+    rows = _asking(turn, auditor)
+    row = _welcome(rows[0] if rows else None, auditor)
+    if row.some_due:
+        sweep(turn)
+        rows = _asking(turn, auditor)
+    held = {one.item: one.fence for one in rows if one.fence is not None}
+    for item, fence in held.items():
+        if item not in beside:
+            return _extend(turn, fence, item)
     if len(held) >= MAX_HELD:
         raise LeaseError(f"{row.name!r} holds {MAX_HELD} items at once. Judge, skip or release one first.")
-    place = _own_skipped(turn, auditor) if skipped else _from_queue(turn, row, {lease.item for lease in held})
-    if place is None:
-        return None
-    turn.run(_TAKE, {"place": place})
-    return grant(turn, auditor, place)
+    if not skipped:
+        return _from_queue(turn, row, held)
+    place = _own_skipped(turn, auditor)
+    return None if place is None else grant(turn, auditor, place, _TAKE)
 
 
-def grant(turn: Turn, auditor: int, item: int) -> Lease:
-    """Give a lease on an item that has a place set aside for it."""
-    fence = turn.insert(
-        leases, item=item, auditor=auditor, granted_ms=turn.now_ms, expires_ms=turn.now_ms + turn.lease_ms
-    )
+def _asking(turn: Turn, auditor: int) -> Sequence[sa.Row[Any]]:
+    return turn.run(_ASKING, {"who": auditor, "now": turn.now_ms}).all()
+
+
+def grant(turn: Turn, auditor: int, item: int, *changes: sa.Update, **values: int) -> Lease:
+    """Give a lease on an item that has a place set aside for it; make changes that go with it."""
+    given = {"place": item, "who": auditor, "now": turn.now_ms, "until": turn.now_ms + turn.lease_ms}
+    fence = turn.together(changes, _GRANT, given | values)
     return Lease(fence=fence, item=item, left_ms=turn.lease_ms)
 
 
@@ -152,17 +175,20 @@ def sweep(turn: Turn) -> None:
         return_to_queue(turn, lease.id, lease.item, "expired")
 
 
-def _from_queue(turn: Turn, row: sa.Row[Any], held: Collection[int]) -> int | None:
-    """Return the first open item ahead of the auditor's marks, items that came back first; move the marks."""
+def _from_queue(turn: Turn, row: sa.Row[Any], held: Collection[int]) -> Lease | None:
+    """Lease the first open item ahead of the auditor's marks, items that came back first; move the marks."""
     place, returns = None, row.returns_passed
     if returns < turn.returns:
         place, returns = _walk(turn, _RETURNED, row.id, held, returns)
     passed = row.passed
     if place is None:
         place, passed = _walk(turn, _FRESH, row.id, held, passed)
+    marks = {"passed_now": passed, "returns_now": returns}
+    if place is not None:
+        return grant(turn, row.id, place, _TAKE, _MARK, **marks)
     if (passed, returns) != (row.passed, row.returns_passed):
-        turn.run(_MARK, {"who": row.id, "passed_now": passed, "returns_now": returns})
-    return place
+        turn.run(_MARK, {"who": row.id, **marks})
+    return None
 
 
 def _lane(number: sa.Column[Any]) -> sa.Select[Any]:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import sqlalchemy as sa
 
 from recaption.audit import loading, log, people, queue
 from recaption.audit.database import Database
@@ -26,13 +28,15 @@ from recaption.audit.types import (
     AuditItem,
     Auditor,
     Draft,
+    Foreign,
     Lease,
     Progress,
     Receipt,
     Settings,
     Verdict,
 )
-from recaption.core.errors import RunFolderError
+from recaption.core.errors import RunFolderError, UserError
+from recaption.datasets.atomic import sync_folder
 
 __all__ = ["AuditStore"]
 
@@ -102,12 +106,6 @@ class AuditStore:
         """Return the item at a position. Raises UserError where there is none."""
         with self._database.reading() as connection:
             return loading.read_item(connection, position)
-
-    def item_by_key(self, key: str) -> AuditItem | None:
-        """Return the item of a key; None where the sample has none."""
-        with self._database.reading() as connection:
-            place = loading.position_of(connection, key)
-            return None if place is None else loading.read_item(connection, place)
 
     def positions(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the positions of items by their keys; keys that the sample does not have are left out."""
@@ -214,24 +212,21 @@ class AuditStore:
             answer = log.submit(turn, auditor, item, draft, request, fence, base)
         return self._settled(answer)
 
-    def record(self, auditor: int, key: str, draft: Draft, *, request: str) -> Receipt:
-        """Write a verdict that was given elsewhere; when this returns, it is on disk. No lease is needed.
+    def record(self, told: Sequence[Foreign]) -> list[Receipt | UserError]:
+        """Write verdicts that were given elsewhere; when this returns, they are on disk, and none is when it raises.
 
-        It takes the place that the auditor holds on the item, or a free one. Where a verdict of theirs stands,
-        another one revises it, and the same one changes nothing.
+        No leases are needed. A verdict takes the place that its auditor holds on the item, or a free one. Where one
+        of theirs stands, another one revises it, and the same one changes nothing. Nobody else can write meanwhile:
+        give a few hundred at a time.
 
-        Args:
-            request: As for `submit`: made from what is imported, so that the same file twice counts once.
-
-        Raises:
-            ConflictError: Others have judged the item, or have it on screen; what came too late is kept in the store.
-            UserError: There is no such item or auditor, or the draft lacks what its action needs.
+        Returns:
+            For each, in order, a receipt, or why it was refused: ConflictError where others have judged the item or
+            have it on screen (what came too late is kept in the store), UserError where there is no such item or
+            auditor, or the draft lacks what its action needs.
         """
-        log.check_request(request)
-        draft.check()
         with self._database.writing() as turn:
-            answer = log.record(turn, auditor, key, draft, request)
-        return self._settled(answer)
+            answers = log.record(turn, told)
+            return [_conflict(turn.connection, a) if isinstance(a, log.Clash) else a for a in answers]
 
     def skip(self, auditor: int, fence: int, *, request: str, reason: str | None = None) -> Receipt:
         """Leave an item to others; it comes back to this auditor only if they ask for what they skipped.
@@ -270,11 +265,6 @@ class AuditStore:
         with self._database.reading() as connection:
             return loading.read_verdict(connection, number)
 
-    def history(self, auditor: int, limit: int) -> list[Verdict]:
-        """Return what stands of an auditor, skips included, newest first: the last `limit` of it."""
-        with self._database.reading() as connection:
-            return loading.read_history(connection, auditor, limit)
-
     def verdicts(self, *, standing_only: bool = False) -> Iterator[Verdict]:
         """Yield the log in the order of writing, skips and undos included; or what stands of it alone."""
         return loading.read_verdicts(self._database, standing_only=standing_only)
@@ -282,13 +272,21 @@ class AuditStore:
     def _settled(self, answer: Receipt | log.Clash) -> Receipt:
         if isinstance(answer, Receipt):
             return answer
-        theirs = None if answer.theirs is None else self.verdict(answer.theirs)
-        raise ConflictError(f"not saved: {answer.why}", mine=answer.mine, theirs=theirs)
+        with self._database.reading() as connection:
+            raise _conflict(connection, answer)
+
+
+def _conflict(connection: sa.Connection, clash: log.Clash) -> ConflictError:
+    theirs = None if clash.theirs is None else loading.read_verdict(connection, clash.theirs)
+    return ConflictError(f"not saved: {clash.why}", mine=clash.mine, theirs=theirs)
 
 
 def _claim(path: Path) -> None:
     """Make the file, readable by its owner alone: it will hold what people wrote."""
+    path = path.absolute()
     try:
+        # What is synced to a file is lost with its name, or with that of a folder above it.
+        unsynced = [path.parent, *(folder.parent for folder in path.parents if not folder.exists())]
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunFolderError(f"the folder {path.parent} cannot be made: {error.strerror or error}") from error
@@ -298,6 +296,12 @@ def _claim(path: Path) -> None:
         raise RunFolderError(f"{path} is already there. Open it, or move it away first.") from error
     except OSError as error:
         raise RunFolderError(f"the audit {path} cannot be made: {error.strerror or error}") from error
+    try:
+        for folder in unsynced:
+            sync_folder(folder)
+    except BaseException:
+        _give_up(path)
+        raise
 
 
 def _give_up(path: Path) -> None:

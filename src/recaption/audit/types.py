@@ -22,6 +22,7 @@ __all__ = [
     "Auditor",
     "Draft",
     "Fact",
+    "Foreign",
     "Lease",
     "Progress",
     "Receipt",
@@ -185,6 +186,17 @@ class Verdict:
     """The earlier verdict that holds again, where an undo took back a revision."""
     standing: bool = True
     """Whether it was the auditor's word on the item when it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A verdict that was given elsewhere, to be recorded."""
+
+    auditor: int
+    key: str
+    draft: Draft
+    request: str
+    """As for a verdict from the page: made from what is imported, so that the same file twice counts once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from recaption.audit.opening import create_store
 from recaption.audit.schema import conflicts, standing, verdicts
 from recaption.audit.types import AuditItem, Draft, Settings
 from recaption.core.errors import UserError
-from tests.servers.audit_stores import age, rows, troubles
+from tests.servers.audit_stores import age, bring, rows, troubles
 
 LEASE_S = 100
 PEOPLE = 4
@@ -108,7 +108,7 @@ class Histories(RuleBasedStateMachine):
         words = rows(self.store, standing)
         judged = any((row.auditor, row.item, row.skipped) == (me, which, False) for row in words)
         try:
-            number = self.store.record(me, f"k{which}", draft, request=self.request()).verdict
+            number = bring(self.store, me, f"k{which}", draft, request=self.request()).verdict
         except ConflictError:
             self.refused += 1
             assert not judged  # one's own word can always be revised

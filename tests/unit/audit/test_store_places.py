@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from recaption.audit.database import _Queue
 from recaption.audit.opening import create_store, default_place, open_store
-from recaption.audit.queue import _FRESH, _RETURNED, _walk
-from recaption.audit.schema import items, project
+from recaption.audit.queue import _FRESH, _RETURNED, _asking, _walk
+from recaption.audit.schema import items, leases, project
 from recaption.audit.types import AuditItem, Draft, Settings
 from recaption.core.errors import BackendError, MissingExtraError, RunFolderError, UserError
 from tests.servers.audit_stores import fill, plan_of, rows, troubles
@@ -100,6 +100,17 @@ def test_the_queue_is_asked_by_index_and_nothing_is_sorted(place, lane):
     assert not any(
         word in plan for word in ("SCAN items", "SCAN audit_items", "Seq Scan on audit_items", "TEMP B-TREE")
     )
+
+
+def test_what_is_held_and_what_has_run_out_is_asked_by_index(place):
+    with place.create() as store:
+        (ann,) = fill(store, 2000)
+        ended = {"auditor": ann, "granted_ms": 0, "expires_ms": 1, "ended": "submitted"}
+        with store._database.writing() as turn:
+            turn.run(sa.insert(leases), [{"item": n, **ended} for n in range(2000)])
+        plan = plan_of(store, lambda turn: _asking(turn, ann))
+    assert "audit_leases_expiring" in plan
+    assert not any(words in plan for words in ("SCAN held", "SCAN audit_leases", "Seq Scan on audit_leases"))
 
 
 class TestFiles:

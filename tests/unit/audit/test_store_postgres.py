@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from recaption.audit.database import NOW
 from recaption.audit.errors import ConflictError
 from recaption.audit.opening import create_store, open_store
 from recaption.audit.schema import project
@@ -13,6 +14,7 @@ from recaption.core.errors import BackendError, RunFolderError
 from tests.servers.audit_stores import (
     ACCEPT,
     age,
+    bring,
     edit,
     engine_url,
     fill,
@@ -52,11 +54,10 @@ def test_from_the_link_to_the_last_verdict(place):
         with pytest.raises(ConflictError) as caught:
             store.submit(a, 0, edit("late"), request="x", base=99)
         assert theirs_of(caught) == edit("\ud800\0 one")
-        store.record(c, "key 3", ACCEPT, request="i")
+        bring(store, c, "key 3", ACCEPT, request="i")
         take(store, c)
         age(store, 1000)
         assert store.undo(a, request="u").lease is not None
-        assert [v.item for v in store.history(a, 9)] == [0]
         for who in (a, b, c):
             while store.next_item(who) is not None:
                 judge(store, who)
@@ -98,6 +99,27 @@ def test_writers_are_alone_whatever_the_server_is_set_to(place):
 
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(renew, range(24)))
+
+
+@pytest.mark.parametrize("added", [0, 3])
+def test_a_turn_that_waited_reads_clock_and_counters_when_it_is_its_own(place, added):
+    clock, waiting = sa.select(NOW["postgresql"]), sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def wait(store):
+        with store._database.writing() as turn:
+            return turn.now_ms, turn.positions
+
+    with place.create() as store, place.open() as other, ThreadPoolExecutor(1) as pool:
+        with store._database.writing() as turn:
+            later = pool.submit(wait, other)
+            while not turn.run(waiting).scalar_one():
+                assert not later.done()
+            end = since = turn.run(clock).scalar_one()
+            while end < since + 20:
+                end = turn.run(clock).scalar_one()
+            turn.count(positions=added)
+        now, positions = later.result()
+    assert (now >= end, positions) == (True, added)
 
 
 def test_whoever_holds_the_lock_and_is_gone_holds_up_nobody_for_ever(place, monkeypatch):

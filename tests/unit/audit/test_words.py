@@ -9,7 +9,7 @@ from recaption.audit.types import AuditItem, Draft
 from recaption.audit.web.shell import texts
 from recaption.audit.words import judgements, judgements_of, texts_judged, unjudgeable
 from recaption.core.errors import RunFolderError
-from tests.servers.audit_stores import ACCEPT, edit, judge, take
+from tests.servers.audit_stores import ACCEPT, bring, edit, judge, take
 
 REJECT = Draft(action="reject", reason="invented", took_ms=2500)
 
@@ -58,8 +58,8 @@ def test_what_was_revised_undone_skipped_or_imported(audit):
     store.undo(a, request="4")
     fence = take(store, a)[1]
     store.skip(a, fence, request="5")
-    store.record(b, "key 1", REJECT, request="6")
-    store.record(b, "key 1", edit("elsewhere"), request="7")
+    bring(store, b, "key 1", REJECT, request="6")
+    bring(store, b, "key 1", edit("elsewhere"), request="7")
     skipped = take(store, b)  # skipped, and taken up again
     store.skip(b, skipped[1], request="8")
     store.submit(b, 0, ACCEPT, request="9", fence=take(store, b, skipped=True)[1])

@@ -6,13 +6,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
-from recaption.audit.interchange.answers import Answer, Aside, Outcome, Refused, Understood, understood
+from recaption.audit.interchange.answers import Answer, Aside, Outcome, Refused, understood
 from recaption.audit.interchange.items import Outing, item_name
 from recaption.audit.interchange.options import ImportOptions, Tell
 from recaption.audit.sheets import sheet_of_item
-from recaption.audit.types import MAX_NAME_CHARS, AuditItem
+from recaption.audit.types import MAX_NAME_CHARS, AuditItem, Foreign, Receipt
 from recaption.core.digests import digest_json, digest_text
 from recaption.core.errors import UserError
 from recaption.core.printable import printable
@@ -22,6 +23,8 @@ __all__ = ["ALWAYS_COUNTED", "MAX_ANSWERS", "auditor_name", "take_in"]
 MAX_ANSWERS: Final = 2_000_000
 MAX_NEW_AUDITORS: Final = 200
 """Whom one file can make; a file of a thousand names is not about a thousand people."""
+AT_ONCE: Final = 100
+"""Answers per transaction: they share a sync to disk, and whoever judges meanwhile hardly waits."""
 MOST_TOLD: Final = 100
 """Lines about single answers; the rest is counted."""
 ALWAYS_COUNTED: Final = ("imported", "revised", "unchanged", "skipped", "unknown items", "refused")
@@ -46,7 +49,8 @@ def take_in(
 
     Raises:
         UserError: The file cannot be read to its end, an answer occurs twice, or nobody is named.
-        BackendError: The database is gone; importing the file again goes on where it stopped.
+        BackendError: The database is gone; what was counted and told is on disk, and importing the file again goes
+            on from there.
     """
     intake = _Intake(outing, options, tell, guideline)
     by_item = intake.sorted_out(found)
@@ -55,10 +59,19 @@ def take_in(
             intake.take(item, answer)
         if not by_item:
             break
+    intake.record()
     for answers in by_item.values():
         for answer in answers:
             intake.leave("unknown items", answer.place, "the audit has no such item")
     return intake.finished()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An answer as the store takes it, and whether an `accept` was taken for an edit."""
+
+    verdict: Foreign
+    corrected: bool
 
 
 class _Intake:
@@ -71,6 +84,7 @@ class _Intake:
         self._people: dict[str, int] = {person.name: person.id for person in outing.store.auditors()}
         self._new = 0
         self._standing: set[tuple[int, str]] = set()
+        self._due: list[tuple[Answer, _Ready | Refused]] = []
 
     def sorted_out(self, found: Iterable[Outcome]) -> dict[str, list[Answer]]:
         """Return the answers by item; of several by one person the latest, where the file says when."""
@@ -98,25 +112,21 @@ class _Intake:
         return by_item
 
     def take(self, item: AuditItem, answer: Answer) -> None:
-        """Record an answer, or say why not."""
-        sheet = sheet_of_item(item)
-        outing = self._outing
-        row, meanings = outing.row(item, sheet), outing.meanings(item, sheet)
-        said = understood(answer, row, meanings, self._guideline)
-        if isinstance(said, Refused):
-            self.leave("refused", answer.place, said.why)
-            return
-        if said.draft.action == "edit" and sheet.subject.is_cut:
-            self.leave(
-                "refused",
-                answer.place,
-                "the caption goes on beyond what was handed out; an edit drops the rest",
-            )
-            return
-        try:
-            self._record(item.key, answer, said)
-        except UserError as error:  # of one answer: others were first, or its auditor was taken off
-            self.leave("refused", answer.place, str(error))
+        """Set an answer aside; once there are enough of them, they are recorded in one transaction."""
+        self._due.append((answer, self._read(item, answer)))
+        if len(self._due) >= AT_ONCE:
+            self.record()
+
+    def record(self) -> None:
+        """Record what was set aside, and count and tell what came of it; in this order, should it fail."""
+        due, self._due = self._due, []
+        ready = [said.verdict for _, said in due if not isinstance(said, Refused)]
+        outcomes = iter(self._outing.store.record(ready) if ready else ())
+        for answer, said in due:
+            if isinstance(said, Refused):
+                self.leave("refused", answer.place, said.why)
+            else:
+                self._came_of(answer, said, next(outcomes))
 
     def leave(self, kind: str, place: str = "", why: str = "") -> None:
         """Count what is not recorded; say why, where there is a reason."""
@@ -134,13 +144,31 @@ class _Intake:
         extra = {kind: count for kind, count in sorted(self._counts.items()) if kind not in ALWAYS_COUNTED}
         return {kind: self._counts[kind] for kind in ALWAYS_COUNTED} | extra
 
-    def _record(self, key: str, answer: Answer, said: Understood) -> None:
-        auditor = self._person(self._name(answer))
-        request = digest_json([answer.source, key, said.draft.action, said.draft.body()])
-        before = (auditor, key) in self._standing
-        receipt = self._outing.store.record(auditor, key, said.draft, request=request)
-        self._standing.add((auditor, key))
-        if receipt.repeated:
+    def _read(self, item: AuditItem, answer: Answer) -> _Ready | Refused:
+        sheet = sheet_of_item(item)
+        outing = self._outing
+        row, meanings = outing.row(item, sheet), outing.meanings(item, sheet)
+        said = understood(answer, row, meanings, self._guideline)
+        if isinstance(said, Refused):
+            return said
+        if said.draft.action == "edit" and sheet.subject.is_cut:
+            return Refused("the caption goes on beyond what was handed out; an edit drops the rest")
+        try:
+            auditor = self._person(self._name(answer))
+        except UserError as error:
+            return Refused(str(error))
+        request = digest_json([answer.source, item.key, said.draft.action, said.draft.body()])
+        verdict = Foreign(auditor=auditor, key=item.key, draft=said.draft, request=request)
+        return _Ready(verdict, said.corrected)
+
+    def _came_of(self, answer: Answer, said: _Ready, outcome: Receipt | UserError) -> None:
+        if isinstance(outcome, UserError):  # others were first, or its auditor was taken off
+            self.leave("refused", answer.place, str(outcome))
+            return
+        word = (said.verdict.auditor, said.verdict.key)
+        before = word in self._standing
+        self._standing.add(word)
+        if outcome.repeated:
             self._counts["unchanged"] += 1
             return
         self._counts["revised" if before else "imported"] += 1

@@ -7,6 +7,7 @@ from recaption.audit.types import Draft
 from recaption.core.digests import digest_json
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import Image
+from tests.servers.audit_stores import bring
 from tests.unit.audit.interchange.audits import HOSTILE, audit, captions, sheet
 
 
@@ -14,7 +15,7 @@ def judged(store, key, auditor, action="accept", **more):
     number = (
         next((a.id for a in store.auditors() if a.name == auditor), None) or store.add_auditor(auditor)[0].id
     )
-    return store.record(number, key, Draft(action=action, **more), request=digest_json([key, auditor, action]))
+    return bring(store, number, key, Draft(action=action, **more), request=digest_json([key, auditor, action]))
 
 
 def lines(path):

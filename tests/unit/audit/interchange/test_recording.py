@@ -8,7 +8,7 @@ from recaption.audit.interchange.items import Outing, item_name
 from recaption.audit.interchange.options import ExportOptions, ImportOptions
 from recaption.audit.interchange.recording import MOST_TOLD, auditor_name, take_in
 from recaption.audit.types import AuditItem
-from recaption.core.errors import RunFolderError, UnknownNameError, UserError
+from recaption.core.errors import BackendError, RunFolderError, UnknownNameError, UserError
 from tests.unit.audit.interchange.audits import audit, captions, sheet, standing
 
 
@@ -65,6 +65,29 @@ def test_a_damaged_end_leaves_nothing_behind(tmp_path):
         with pytest.raises(UserError, match="damaged"):
             take_in(Outing.of(store), breaks(), ImportOptions(), print)
         assert (list(store.verdicts()), store.auditors()) == ([], [])
+
+
+def test_an_import_that_broke_off_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "AT_ONCE", 3)
+    answers = [answer(n, choice="aceppt" if n in (1, 6) else "accept") for n in range(8)]
+    with audit(tmp_path, captions(*["a cat"] * 8)) as store:
+        record = store.record
+        told: list[str] = []
+
+        def gone(verdicts):
+            if any(verdict.key == "key 5" for verdict in verdicts):
+                raise BackendError("the database is gone")
+            return record(verdicts)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "record", gone)
+            with pytest.raises(BackendError):
+                take_in(Outing.of(store), answers, ImportOptions(), told.append)
+        assert [line[: len("answer 1")] for line in told] == ["answer 1"]
+        assert standing(store).keys() == {("key 0", "Anna"), ("key 2", "Anna")}
+        counts, told = taken(store, *answers)
+    assert (counts["unchanged"], counts["imported"], counts["refused"]) == (2, 4, 2)
+    assert [line[: len("answer 1")] for line in told] == ["answer 1", "answer 6"]
 
 
 def test_the_lines_told_are_bounded_and_the_rest_is_counted(tmp_path):
