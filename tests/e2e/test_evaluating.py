@@ -2,7 +2,12 @@
 
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from recaption.demo.dataset import write_demo
-from tests.e2e.test_cli import recaption
+from recaption.models.preference import pinned
+from recaption.models.preference_head import TRAITS, Head
+from recaption.recipes.backends import backend
+from tests.e2e.test_cli import hear_interrupts, recaption
+from tests.servers.plans import Plan
+from tests.servers.running import serving
 
 FIVE_WORDS = ["--set", "fit.budget=words", "--set", "fit.limit=5"]
 TEXTS_ONLY = ["--metric", "length", "--metric", "repetition", "--metric", "copying"]
@@ -129,6 +139,8 @@ def test_a_sample_is_said_to_be_one(table, tmp_path):
         (["--new", "better", "--set", "jugded=3"], "Did you mean 'judged'"),
         (["--new", "better", "--scorer", "nobody"], "unknown scorer 'nobody'"),
         (["--new", "better", "--scorer", "repetition"], "embeds no images and texts"),
+        (["--new", "better", "--scorer", "preference"], "--scorer preference=OUT/audit/preference.json"),
+        (["--new", "better", "--scorer", "preference=no.json"], "Learn one with: recaption audit learn"),
         (["--new", "better", "--references", "refs"], "'refs'"),
     ],
 )
@@ -188,3 +200,170 @@ def test_a_damaged_report_is_refused_in_one_line(out):
     (out / "report.json").write_text("{")
     said = recaption("report", out, code=2)
     assert "report.json" in said
+
+
+PLACES = 256
+"""Of the shipped encoder's embeddings."""
+
+
+def taught(file: Path) -> Path:
+    """Write a head on the shipped encoder, with made-up weights: they show where such a head counts."""
+    encoder = backend("scorers", "embedded", "test").build()
+    n = len(TRAITS) + PLACES
+    head = Head(
+        encoder=pinned("embedded", encoder),
+        mean=(0.0,) * n,
+        scale=(1.0,) * n,
+        weights=(1.0,) + (0.0,) * (n - 1),
+        bias=0.0,
+        verdict="better",
+        against="image_text",
+        scope="within images",
+    )
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(head.to_bytes())
+    return file
+
+
+@pytest.mark.slow
+def test_a_learned_preference_scores_and_says_whose_verdicts_taught_it(out, tmp_path):
+    file = taught(out / "audit" / "preference.json")
+    alone = recaption("eval", out, "--scorer", f"preference={file}", "--metric", "agreement")
+    assert "Chance that people accept it" in alone
+    assert "taught by people's verdicts on this very run" in alone
+    found = report(out)
+    assert found["headline"] == "pair_score.preference"
+    assert "taught by people's verdicts on this very run" in found["verdict"]
+    assert found["caveat"] == "by a score taught by verdicts on this run"
+    assert list(found["about"]["models"]) == ["preference"]
+    paid = calls(out)
+    beside = ["--scorer", "embedded", "--scorer", f"preference={file}", "--metric", "agreement"]
+    recaption("eval", out, *beside)
+    found = report(out)
+    assert found["headline"] == "cosine"
+    assert {"cosine", "pair_score.preference"} <= {row["about"]["name"] for row in found["rows"]}
+    assert calls(out) > paid
+    (out / "audit" / "preference.json").rename(tmp_path / "elsewhere.json")
+    moved = recaption(
+        "eval", out, "--scorer", f"preference={tmp_path / 'elsewhere.json'}", "--metric", "agreement"
+    )
+    assert "on this very run" not in moved
+    assert "elsewhere was learned from people's verdicts" in moved
+
+
+@pytest.mark.slow
+def test_an_encoder_behind_the_preference_that_chose_is_no_stranger(finished, tmp_path):
+    file, out = taught(tmp_path / "heads" / "head.json"), tmp_path / "out"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "stages:\n"
+        "  - normalise\n"
+        f"  - score: {{scorers: {{liked: {{preference: {{file: {file}}}}}}}}}\n"
+        "  - select: {prefer: [{origin: alt}], by: {liked: 1}}\n"
+    )
+    recaption("run", report_input(finished), out, "--recipe", recipe)
+    said = recaption("eval", out, "--scorer", "embedded", "--metric", "agreement")
+    assert "which rests on embedded@" in said
+
+
+@pytest.mark.slow
+def test_a_judge_that_is_gone_ends_with_the_code_of_a_run_and_what_it_said_is_kept(out):
+    asked = ["eval", out, "--metric", "arena"]
+    with serving(Plan(says="first")) as (server, url):
+        judge = ["--judge", f"{url}/v1#m"]
+        recaption(*asked, "--sample", 6, *judge)
+        kept = calls(out)
+        assert kept > 0
+        server.plan(Plan(rates={"401": 1.0}))
+        said = recaption(*asked, "--sample", 12, *judge, code=1)
+        assert "401" in said
+        assert "run the same command again to go on" in said
+        assert calls(out) == kept
+        server.plan(Plan(says="first"))
+        before = len(server.calls)
+        recaption(*asked, "--sample", 12, *judge)
+        assert calls(out) > kept
+        assert len(server.calls) - before == calls(out) - kept
+
+
+@pytest.mark.slow
+def test_copies_and_pictures_that_cannot_be_read_are_said_everywhere(tmp_path):
+    write_demo(tmp_path / "input", 24, 0)
+    table = tmp_path / "input" / "metadata.jsonl"
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    for i in range(4):
+        shutil.copy(tmp_path / "input" / rows[i]["file_name"], tmp_path / "input" / f"copy{i}.jpg")
+        rows.append({**rows[i], "file_name": f"copy{i}.jpg"})
+    table.write_text("\n".join(json.dumps(row) for row in rows))
+    out = tmp_path / "out"
+    recaption("run", tmp_path / "input", out)
+    (tmp_path / "input" / rows[10]["file_name"]).write_bytes(b"no picture")
+    (tmp_path / "input" / rows[11]["file_name"]).unlink()
+    said = recaption("eval", out, "--scorer", "embedded", "--metric", "retrieval")
+    for place in (said, "\n".join(report(out)["limits"]), (out / "report.html").read_text()):
+        assert "2 of 28 items have no image that could be read" in place
+        assert "1 × No such file or directory (000011)" in place
+        assert "8 of 26 items share their picture with another item" in place
+    assert report(out)["counts"]["without an image that could be read"] == 2
+    tables = {listing["name"]: listing for listing in report(out)["listings"]}
+    assert ["No such file or directory", "1", "000011"] in tables["missing_images"]["rows"]
+    assert {row[2] for row in tables["retrieval_ceiling"]["rows"]} == {"8"}
+
+
+NEVER_ENDING = """
+import sys, time
+from recaption.cli import main
+from recaption.models.hf.dual_encoder import DualEncoderScorer
+
+plain = DualEncoderScorer.embed_images
+
+def slow(self, records, images):
+    if hasattr(self, "asked"):  # the first batch is remembered, the others never end
+        time.sleep(600)
+    self.asked = True
+    return plain(self, records, images)
+
+DualEncoderScorer.embed_images = slow
+main()
+"""
+
+
+@pytest.mark.slow
+def test_who_interrupts_twice_does_not_wait_and_loses_nothing(out):
+    asked = ["eval", str(out), "--scorer", "embedded", "--metric", "retrieval", "--set", "batch_size=8"]
+    with subprocess.Popen(
+        [sys.executable, "-c", NEVER_ENDING, *asked],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            wait_for(lambda: process.poll() is not None or kept(out) > 0)
+            process.send_signal(signal.SIGINT)
+            while "press again to stop at once" not in (line := process.stderr.readline()):
+                assert line
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "stopped at once" in told
+    before = calls(out)
+    assert before > 0
+    recaption(*asked)
+    assert calls(out) > before
+
+
+def kept(folder: Path) -> int:
+    """Return how many calls are remembered; none before there is a ledger."""
+    try:
+        return calls(folder)
+    except sqlite3.OperationalError:
+        return 0
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    while not holds():
+        time.sleep(0.02)

@@ -1,7 +1,8 @@
 """The application that commands are hung on, and its exit codes.
 
-0 done · 1 unexpected error · 2 the caller can mend it · 3 done, but more records failed than `--max-failed` allows,
-a check found faults or a gate failed · 130 interrupted, run again to go on.
+0 done · 1 a model or service is gone, run again to go on, or an unexpected error · 2 the caller can mend it ·
+3 done, but more records failed than `--max-failed` allows, a check found faults or a gate failed ·
+130 interrupted, run again to go on.
 """
 
 from __future__ import annotations

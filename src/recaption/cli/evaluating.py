@@ -53,7 +53,8 @@ Scorers = Annotated[
     list[str] | None,
     typer.Option(
         "--scorer",
-        help="Image-text encoder: OWNER/MODEL, a folder, `embedded`. May be repeated; default: the recipe's.",
+        help="Image-text scorer: OWNER/MODEL, a folder, `embedded`, preference=FILE. May be repeated; "
+        "default: the recipe's.",
     ),
 ]
 LanguageModel = Annotated[
@@ -217,13 +218,14 @@ def report(
 
 def _evaluate(request: Request, out: Path, gates: list[Gate], *, everything: bool) -> None:
     from recaption import console
+    from recaption.cli.stopping import two_steps
     from recaption.console.evaluation import show_evaluation
     from recaption.runs.evaluating import evaluate_into, write_page
 
     for reader in request.readers:
         console.err.print(f"input: {console.safe(reader.description)}")
     try:
-        with console.err.status("reading") as status:
+        with two_steps(), console.err.status("reading") as status:
             found = evaluate_into(
                 request,
                 out,

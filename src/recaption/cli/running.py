@@ -83,8 +83,10 @@ def run(
         source, format, table, key_column, caption_column, image_column, image_root, recursive, limit
     )
     if dry_run:
+        from recaption import console
+
         problems = _plan(spec, loaded, out, shard_size=shard_size, seed=seed)
-        say("nothing was written (--dry-run)")
+        console.out.print("nothing was written (--dry-run)")
         if problems:
             raise UserError("this recipe cannot run here yet, see above")
         return
@@ -182,6 +184,7 @@ def retry(
 
 def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False, **options: Any) -> Summary:
     from recaption import console
+    from recaption.cli.stopping import two_steps
     from recaption.datasets.run_folder import RunFolder
     from recaption.runs.models_named import caveat_of
     from recaption.runs.run import RunOptions
@@ -195,7 +198,7 @@ def _run(spec: dict[str, Any], recipe: Recipe, out: Path, *, again: bool = False
         console.err.print(f"[yellow]note:[/] {console.safe(caveat)}")
     run_options = RunOptions(retry=again, **options)
     try:
-        with console.progress_bar() as watch:
+        with two_steps(), console.progress_bar() as watch:
             return run_recipe(reader, recipe, RunFolder(out), run_options, source=spec, watch=watch)
     except KeyboardInterrupt as error:
         raise Interrupted from error
@@ -249,16 +252,10 @@ def _plan(
         prices=Prices(price_in, price_out),
         rate=rate,
     )
-    say(f"input: {console.safe(reader.description)}")
-    say(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")
+    console.out.print(f"input: {console.safe(reader.description)}")
+    console.out.print(f"recipe {console.safe(recipe.name)}, digest {recipe.digest[:12]}")
     console.show_plan(planned)
     return any(stage.problem for stage in planned.stages)
-
-
-def say(line: str) -> None:
-    from recaption import console
-
-    console.out.print(line)
 
 
 def _recipe(

@@ -181,6 +181,11 @@ class Record:
     """Id of the caption that stands for the record, once a stage has chosen."""
 
     @property
+    def has_image(self) -> bool:
+        """Whether its image can be read: a URL alone is known, and never fetched."""
+        return self.image is not None and (self.image.data is not None or self.image.path is not None)
+
+    @property
     def originals(self) -> tuple[Caption, ...]:
         """The captions that came with the data."""
         return tuple(c for c in self.captions if c.provenance.stage == "source")

@@ -12,7 +12,7 @@ from recaption.core.types import Caption, JsonValue, Record
 from recaption.datasets.meter import SqliteMeter
 from recaption.datasets.run_folder import RunFolder
 
-__all__ = ["captions_digest", "run_background", "selecting_models"]
+__all__ = ["captions_digest", "foundation_of", "model_of", "run_background", "selecting_scorers"]
 
 _MOST_LISTED = 20
 
@@ -56,14 +56,28 @@ def run_background(folder: RunFolder, records: Sequence[Record]) -> dict[str, Js
     }
 
 
-def selecting_models(records: Sequence[Record]) -> frozenset[str]:
-    """Return the scorers by which captions were chosen: model and revision, whatever was stated of them."""
+def model_of(scorer: str) -> str:
+    """Return model and revision of a scorer by its name, whatever is stated of it."""
+    return scorer.partition(", ")[0]
+
+
+def foundation_of(scorer: str) -> str:
+    """Return model and revision of the encoder that a scorer rests on: its own, but for learned preferences.
+
+    One of those is named `preference@HEAD, ENCODER, …`.
+    """
+    model, _, rest = scorer.partition(", ")
+    return rest.partition(", ")[0] if model.startswith("preference@") and rest else model
+
+
+def selecting_scorers(records: Sequence[Record]) -> frozenset[str]:
+    """Return the names of the scorers by which captions were chosen."""
     found: set[str] = set()
     for record in records:
         selection = record.best.provenance.details.get("selection") if record.best else None
         scorers = selection.get("scorers") if isinstance(selection, Mapping) else None
         if isinstance(scorers, Mapping):
-            found.update(str(name).partition(",")[0] for name in scorers.values())
+            found.update(str(name) for name in scorers.values())
     return frozenset(found)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from recaption.core.digests import seed_from
 from recaption.core.types import JsonValue
 from recaption.evaluation.comparison import compared
-from recaption.evaluation.measures import Additive, Control, Listing, Result
+from recaption.evaluation.measures import Additive, Control, Listing, Remark, Result
 from recaption.evaluation.metric import Metric, Need, Unavailable
 from recaption.evaluation.pictures import histograms, scatters
 from recaption.evaluation.result import Evaluation, Skipped
@@ -17,7 +17,8 @@ from recaption.evaluation.samples import examples
 from recaption.evaluation.slices import slices
 from recaption.evaluation.subject import Item, Subject
 from recaption.evaluation.tools import Tools
-from recaption.evaluation.verdict import findings, headline, no_verdict, verdict
+from recaption.evaluation.unreadable import Unreadable
+from recaption.evaluation.verdict import changes_of_fewer, findings, headline, no_verdict, verdict
 
 __all__ = ["Evaluated", "Measured", "Progress", "evaluate", "measure"]
 
@@ -32,6 +33,7 @@ _LACKS: Final[Mapping[Need, str]] = {
     "references": "none of the items has reference texts; name a column that has with --references",
     "labels": "nobody says what is in the images: no boxes came with the data and no detector ran",
     "candidates": "no item has several candidates",
+    "scorer": "no image-text scorer; name one with --scorer, say openai/clip-vit-base-patch32",
     "image_text": "no image-text scorer; name one with --scorer, say openai/clip-vit-base-patch32",
     "second_image_text": "no second image-text scorer; name another one with --scorer",
     "language_model": "no language model; name one with --language-model, say gpt2",
@@ -91,6 +93,11 @@ def evaluate(
     parts = slices(figures, subject)
     controls = [r for r in measured.results if isinstance(r, Control)]
     controls.append(old_against_old(subject, tools, metrics))
+    missing, unread = tools.unreadable.listing(subject), tools.unreadable.count(subject)
+    # What is missing comes first: a page shows so many tables and no more.
+    listings = [*([missing] if missing else []), *(r for r in measured.results if isinstance(r, Listing))]
+    remarks = [r.text for r in measured.results if isinstance(r, Remark)]
+    remarks += changes_of_fewer(rows, subject.columns)
     failed = [control for control in controls if not control.holds]
     first = headline(rows) if not failed else None
     evaluation = Evaluation(
@@ -98,16 +105,20 @@ def evaluate(
         headline=first.about.name if first else None,
         verdict=no_verdict(failed) if failed else verdict(rows, subject.columns),
         findings=findings(rows, parts, subject.columns, controls),
-        counts={**counts, "evaluated": len(subject)},
+        counts={
+            **counts,
+            "evaluated": len(subject),
+            **({"without an image that could be read": unread} if unread else {}),
+        },
         rows=rows,
         slices=parts,
-        listings=[r for r in measured.results if isinstance(r, Listing)],
+        listings=listings,
         controls=controls,
         histograms=histograms(figures, subject),
         scatters=scatters(figures, subject),
         examples=examples(figures, subject),
         skipped=measured.skipped,
-        limits=limits,
+        limits=[said for said in (tools.unreadable.told(subject), *remarks, *limits) if said],
         run=run or {},
         about=about or {},
     )
@@ -147,7 +158,7 @@ def old_against_old(subject: Subject, tools: Tools, metrics: Sequence[Metric]) -
     )
     # Nothing is written for it: what is frozen is of the whole, not of the items of a control.
     options = tools.options.model_copy(update={"freeze_document_frequencies": None})
-    fresh = replace(tools, options=options, _made={})
+    fresh = replace(tools, options=options, unreadable=Unreadable(), _made={})
     asked = [metric for metric in metrics if "judge" not in metric.needs and metric.name not in _OUTSIDE]
     rows = compared(measure(twice, fresh, asked).results, twice)
     deltas = [e.delta for row in rows for e in row.effects.values() if e.delta is not None]
@@ -167,6 +178,8 @@ def _doubled(item: Item) -> Item:
 
 
 def _has(need: Need, subject: Subject, tools: Tools) -> bool:
+    if need == "scorer":
+        return bool(tools.image_text or tools.pair_scorers)
     if need == "image_text":
         return bool(tools.image_text)
     if need == "second_image_text":

@@ -19,6 +19,7 @@ __all__ = [
     "Floats",
     "Group",
     "Listing",
+    "Remark",
     "Result",
     "Value",
     "Whole",
@@ -126,7 +127,15 @@ class Control:
     holds: bool
 
 
-Result: TypeAlias = Additive | Whole | Listing | Control
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A sentence on what figures cannot show on this data; it stands among the limits of a report."""
+
+    name: str
+    text: str
+
+
+Result: TypeAlias = Additive | Whole | Listing | Control | Remark
 
 
 def mean_parts(

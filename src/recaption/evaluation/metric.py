@@ -21,13 +21,15 @@ Need = Literal[
     "references",
     "labels",
     "candidates",
+    "scorer",
     "image_text",
     "second_image_text",
     "language_model",
     "judge",
 ]
-"""What a metric cannot do without: a scorer that embeds images and texts (`image_text`), another such encoder, a
-causal language model, a generator that judges; and in the data images, references, labels, several candidates."""
+"""What a metric cannot do without: a scorer of texts about images of any kind (`scorer`), one that embeds both
+(`image_text`), another such encoder, a causal language model, a generator that judges; and in the data images,
+references, labels, several candidates."""
 
 
 class Unavailable(RecaptionError):

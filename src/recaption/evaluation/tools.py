@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from recaption.core.protocols import Context, Generator, Images, Ledger, Meter, Scorer
 from recaption.evaluation.options import Options
+from recaption.evaluation.unreadable import Unreadable
 
 __all__ = ["Tools"]
 
@@ -24,9 +25,13 @@ class Tools:
     """Gives the images of one batch a place to be read and decoded once; it goes with the batch."""
     image_text: Mapping[str, Scorer] = field(default_factory=dict)
     """Label to dual encoder. The first is the one whose figures carry no label."""
+    pair_scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    """Label to a scorer that sees images and embeds nothing: it says how well a text fits its own image."""
     language_model: Scorer | None = None
     judge: Generator | None = None
     options: Options = field(default_factory=Options)
+    unreadable: Unreadable = field(default_factory=Unreadable)
+    """Items whose image could not be had, noted by whoever looked for it."""
     _made: dict[Hashable, Any] = field(default_factory=dict)
 
     def context(self) -> Context:

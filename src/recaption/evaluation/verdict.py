@@ -9,7 +9,7 @@ from recaption.evaluation.measures import Control, Group
 from recaption.evaluation.result import Row, Slice
 from recaption.evaluation.wording import change, interval, judgement, number
 
-__all__ = ["findings", "headline", "no_verdict", "verdict"]
+__all__ = ["changes_of_fewer", "findings", "headline", "no_verdict", "verdict"]
 
 _STANDING: Final[tuple[Group, ...]] = ("judges", "retrieval", "agreement", "faithfulness")
 """Which primary figure speaks first: who looks at both texts and the image, then whether a text finds its image among
@@ -85,6 +85,30 @@ def findings(
                 more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
                 found.append(f"{column}, {word}: {', '.join(named[:_MOST_NAMED])}{more}.")
     return found
+
+
+def changes_of_fewer(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """Say which changes are not the difference of the two values beside them, since not all items have both."""
+    found = []
+    for column in columns[1:]:
+        named = [row.about.title for row in rows if _is_of_fewer(row, columns[0], column)]
+        if named:
+            more = f"; {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+            found.append(
+                f"{column}: a change is over the items that have a value in both columns, and so not the difference "
+                f"of the two values beside it, in: {'; '.join(named[:_MOST_NAMED])}{more}."
+            )
+    return found
+
+
+def _is_of_fewer(row: Row, baseline: str, column: str) -> bool:
+    effect, before, after = row.effects.get(column), row.values.get(baseline), row.values.get(column)
+    if effect is None or before is None or after is None:
+        return False
+    if effect.delta is None or before.value is None or after.value is None:
+        return False
+    fewer = effect.n < max(before.n, after.n)
+    return fewer and change(after.value - before.value, row.about) != change(effect.delta, row.about)
 
 
 def _hidden_losses(rows: Sequence[Row], slices: Sequence[Slice], column: str) -> list[str]:

@@ -23,7 +23,6 @@ Support = Callable[[str], float]
 """How well a sentence is backed by what is known of the picture, 0 to 1."""
 
 _LOCK_BONUS: Final = 100.0
-_FILLER_MALUS: Final = -10.0
 _WELL_SUPPORTED: Final = 0.5
 """A sentence with this support is no filler, whatever its words."""
 _PASSES: Final = 3

@@ -53,16 +53,19 @@ def made_embeddings(
     known: Sequence[bool] | None = None,
     suffix: str = "",
     space: EmbeddingSpace = SPACE,
+    pictures: Sequence[int] | None = None,
 ) -> Embeddings:
+    """`pictures`: equal where two items have the same picture; None: no two have."""
     rows = unit(images)
     mask = np.ones(len(rows), dtype=np.bool_) if known is None else np.array(known, dtype=np.bool_)
-    missing = {"torn": int((~mask).sum())} if not mask.all() else {}
     return Embeddings(
         encoder="hand, float32",
         suffix=suffix,
         space=space,
         images=ImageVectors(
-            vectors=np.where(mask[:, None], rows, 0).astype(np.float32), known=mask, missing=missing
+            vectors=np.where(mask[:, None], rows, 0).astype(np.float32),
+            known=mask,
+            ids=np.where(mask, np.arange(len(rows)) if pictures is None else np.array(pictures), -1),
         ),
         texts={column: made_texts(some) for column, some in texts.items()},
     )

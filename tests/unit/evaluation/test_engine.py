@@ -12,7 +12,7 @@ from recaption.core.types import Image, Record
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import SqliteMeter
 from recaption.evaluation.engine import Progress, evaluate
-from recaption.evaluation.measures import About, Additive, Control, Listing, Result, mean_parts
+from recaption.evaluation.measures import About, Additive, Control, Listing, Remark, Result, mean_parts
 from recaption.evaluation.metric import Need, Unavailable
 from recaption.evaluation.metrics.overlap import Overlap
 from recaption.evaluation.subject import Item, Subject
@@ -109,6 +109,7 @@ NEEDS: tuple[Need, ...] = (
     "references",
     "labels",
     "candidates",
+    "scorer",
     "image_text",
     "second_image_text",
     "language_model",
@@ -184,3 +185,46 @@ def test_the_control_writes_nothing(tools: Tools, tmp_path):
     )
     evaluate(replace(subject(), items=items), kit, [Overlap()], counts={})
     assert json.loads(frozen.read_text())["images"] == 300
+
+
+def test_images_that_could_not_be_read_and_what_a_metric_remarks_stand_among_the_limits(tools: Tools):
+    class Blind(Letters):
+        def extract(self, subject: Subject, tools: Tools) -> dict[str, list[float]]:
+            for item in subject.items[:2]:
+                tools.unreadable.add(item.key, "damaged PNG header")
+            return super().extract(subject, tools)
+
+        def score(self, subject: Subject, facts: dict[str, list[float]]) -> Sequence[Result]:
+            return [*super().score(subject, facts), Remark(name="r", text="Of 300 items all are drawn.")]
+
+    told = evaluate(subject(), tools, [Blind()], counts={"read": 300}, limits=["L"]).evaluation
+    first, *others = told.limits
+    assert first.startswith("2 of 300 items have no image that could be read")
+    assert "2 × damaged PNG header (0, 1)" in first
+    assert others == ["Of 300 items all are drawn.", "L"]
+    assert told.counts["without an image that could be read"] == 2
+    assert [listing.name for listing in told.listings] == ["missing_images", "l"]
+    assert told.listings[0].rows == [("damaged PNG header", "2", "0, 1")]
+
+
+def test_a_change_over_fewer_items_than_the_values_beside_it_is_said_to_be_that(tools: Tools):
+    """Before 8 on average and after 6, and yet the same on every item that has both."""
+
+    class Partly(Letters):
+        def extract(self, subject: Subject, tools: Tools) -> dict[str, list[float]]:
+            nothing, n = float("nan"), len(subject)
+            old = [6.0 if i % 2 else 10.0 for i in range(n)]
+            return {
+                c: old if i == 0 else [6.0 if k % 2 else nothing for k in range(n)]
+                for i, c in enumerate(subject.columns)
+            }
+
+    told = evaluate(subject(), tools, [Partly()], counts={}).evaluation
+    row = told.rows[0]
+    assert row.effects["new"].delta == 0
+    assert [row.values[c].value for c in told.columns] == [8, 6]
+    assert told.limits == [
+        "new: a change is over the items that have a value in both columns, and so not the difference of the two "
+        "values beside it, in: Letters."
+    ]
+    assert evaluate(subject(), tools, [Letters()], counts={}).evaluation.limits == []

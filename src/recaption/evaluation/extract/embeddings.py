@@ -8,10 +8,9 @@ texts with a prefix, sentences and references are each a question of their own.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numpy as np
@@ -58,8 +57,8 @@ class ImageVectors:
     """Shape (items, d); zeros where the image could not be had."""
     known: NDArray[np.bool_]
     """Shape (items,)."""
-    missing: Mapping[str, int] = field(default_factory=dict)
-    """Why images could not be had: reason to how many, the most frequent first."""
+    ids: Integers
+    """Shape (items,): equal for images of the same bytes, -1 where the image could not be had."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -203,17 +202,26 @@ def _images(encoder: Embedder, subject: Subject, tools: Tools) -> ImageVectors:
         ]
     finally:
         pool.shutdown(cancel_futures=True)  # after a failure only what is under way is waited for
-    known = np.array([not isinstance(one, str) for one in found], dtype=np.bool_)
-    width = next((len(one) for one in found if not isinstance(one, str)), 0)
+    known = np.array([not isinstance(one, str) for one, _ in found], dtype=np.bool_)
+    width = next((len(one) for one, _ in found if not isinstance(one, str)), 0)
     vectors = np.zeros((len(found), width), dtype=np.float32)
-    for i in np.flatnonzero(known):
-        vectors[i] = found[i]
-    missing = Counter(one for one in found if isinstance(one, str))
-    return ImageVectors(vectors=vectors, known=known, missing=dict(missing.most_common()))
+    ids = np.full(len(found), -1, dtype=np.int64)
+    names: dict[str, int] = {}
+    for i, (one, name) in enumerate(found):
+        if isinstance(one, str):
+            tools.unreadable.add(subject.items[i].key, one, records[i])
+        else:
+            vectors[i], ids[i] = one, names.setdefault(name, len(names))
+    return ImageVectors(vectors=vectors, known=known, ids=ids)
 
 
-def _image_batch(encoder: Embedder, batch: Sequence[Record | None], tools: Tools) -> list[Vectors | str]:
-    """Return each record's image, or why it cannot be had. Not decoded if the ledger knows it."""
+def _image_batch(
+    encoder: Embedder, batch: Sequence[Record | None], tools: Tools
+) -> list[tuple[Vectors | str, str]]:
+    """Return each record's image, or why it cannot be had; and what names its bytes, if they can be had.
+
+    Not decoded if the ledger knows it.
+    """
     images = tools.make_images()
     found: list[Vectors | str] = ["there is no image"] * len(batch)
     asked: dict[int, tuple[Record, str]] = {}
@@ -233,7 +241,7 @@ def _image_batch(encoder: Embedder, batch: Sequence[Record | None], tools: Tools
     for i, value in zip(asked, tools.ledger.recall([key for _, key in asked.values()], call), strict=True):
         told = cast(Mapping[str, str], value)
         found[i] = told["error"] if "error" in told else _vector(told["vector"])
-    return found
+    return [(one, asked[i][1] if i in asked else "") for i, one in enumerate(found)]
 
 
 def _image_answer(found: Vectors | ImageError) -> JsonValue | Fleeting:

@@ -16,6 +16,7 @@ from recaption.evaluation.measures import Listing
 from recaption.evaluation.metric import Unavailable
 from recaption.evaluation.subject import Item, Subject
 from recaption.evaluation.tools import Tools
+from recaption.evaluation.unreadable import Unreadable
 from recaption.prompts.library import Prompt
 from recaption.stages.asking import Ask, answer
 
@@ -115,8 +116,7 @@ def judged_items(
 
 def has_image(item: Item) -> bool:
     """Say whether an item has an image that can be shown."""
-    image = item.record.image if item.record is not None else None
-    return image is not None and (image.data is not None or image.path is not None)
+    return item.record is not None and item.record.has_image
 
 
 def read_replies(
@@ -133,23 +133,25 @@ def read_replies(
     step = max(tools.options.batch_size, judge.in_flight)
     replies: list[Reply[Read]] = []
     for start in range(0, len(questions), step):
-        replies += _batch(questions[start : start + step], read, judge, tools.context())
+        replies += _batch(questions[start : start + step], read, judge, tools)
     return replies
 
 
 def _batch(
-    questions: Sequence[Question], read: Callable[[str], Read | None], judge: Generator, context: Context
+    questions: Sequence[Question], read: Callable[[str], Read | None], judge: Generator, tools: Tools
 ) -> list[Reply[Read]]:
-    asks = [_ask(question, context) for question in questions]
+    context = tools.context()
+    asks = [_ask(question, context, tools.unreadable) for question in questions]
     answer([ask for ask in asks if ask is not None], judge, context)
     return [Reply(None, NO_IMAGE) if ask is None else _reply(ask, read) for ask in asks]
 
 
-def _ask(question: Question, context: Context) -> Ask | None:
-    """Return what to ask; None where the image cannot be read."""
+def _ask(question: Question, context: Context, unreadable: Unreadable) -> Ask | None:
+    """Return what to ask; None where the image cannot be read, which is noted with its reason."""
     try:
         picture = context.images.picture(question.record) if question.record is not None else None
-    except ImageError:
+    except ImageError as error:
+        unreadable.add(question.key, str(error), question.record)
         return None
     sampling = Sampling(max_tokens=question.max_tokens)
     return Ask(question.key, question.prompt.text, picture, sampling, question.schema)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recaption.evaluation.ceilings import share_with_others
 from recaption.evaluation.extract.embeddings import Embeddings, ImageVectors, TextVectors, embeddings
 from recaption.evaluation.ranks import Integers, Ranks, rank_own
 from recaption.evaluation.subject import Subject
@@ -33,6 +35,8 @@ class Pool:
     """Shape (q,): the item of each."""
     asked: Integers
     """Shape (a,): the items that have an image and a text in every column."""
+    searched: Integers
+    """Places in `texts` of those that images look for their own among."""
     to_image: Ranks
     """Of each text's own image among the images, (q,)."""
     to_text: Ranks
@@ -60,10 +64,17 @@ class Pools:
         sampled = f", a seeded sample of {known:,}" if known > self.size else ""
         asked = len(next(iter(self.columns.values())).asked)
         each = ", image to text the first text of each" if self.one_each else ""
+        copies = f", of which {self.copies:,} share their picture with another" if self.copies else ""
         return (
-            f"{self.embeddings.note}; among {self.size:,} images{sampled}; asked are the {asked:,} items with a text "
-            f"in every column{each}"
+            f"{self.embeddings.note}; among {self.size:,} images{sampled}{copies}; asked are the {asked:,} items "
+            f"with a text in every column{each}"
         )
+
+    @cached_property
+    def copies(self) -> int:
+        """Images in the pool whose picture, by its bytes, stands there under another key as well."""
+        images = next(iter(self.columns.values())).images
+        return len(share_with_others(self.embeddings.images.ids[images], images))
 
 
 def pools(subject: Subject, label: str, tools: Tools) -> Pools:
@@ -124,6 +135,7 @@ def pool(
         texts=places,
         owners=owners,
         asked=asked,
+        searched=searched,
         to_image=rank_own(written, owners, seen[known], known),
         to_text=rank_own(seen[asked], asked, written[searched], owners[searched]),
     )

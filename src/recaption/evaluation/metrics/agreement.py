@@ -32,16 +32,17 @@ from recaption.evaluation.extract.embeddings import (
     sentence_vectors,
     text_vectors,
 )
-from recaption.evaluation.measures import About, Additive, Control, Floats, Listing, Result, mean_parts
+from recaption.evaluation.extract.pair_scores import PairScores, pair_scores
+from recaption.evaluation.measures import About, Additive, Control, Floats, Result, mean_parts
 from recaption.evaluation.metric import Need
 from recaption.evaluation.ranks import Integers, Vectors
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.tools import Tools
 from recaption.models.hf.dual_encoder import CLIPSCORE_PREFIX, CLIPSCORE_WEIGHT
+from recaption.models.preference import PreferenceScorer
 
 __all__ = ["Agreement", "AgreementFacts"]
 
-_MOST_REASONS: Final = 20
 _LENGTH_NOTE: Final = (
     "Sentences of a long text tell less each than a short text as true, and the more there are, the further the best "
     "and the worst lie apart; so no direction is better between texts of different length, and retrieval is the fair "
@@ -63,22 +64,54 @@ class AgreementFacts:
 
 
 class Agreement:
-    """Cosine, CLIPScore, RefCLIPScore, logit and probability, sentence by sentence, and how much was not read."""
+    """Cosine, CLIPScore, RefCLIPScore, logit and probability, sentence by sentence, and how much was not read.
+
+    Of scorers that embed nothing, their mean.
+    """
 
     name: ClassVar[str] = "agreement"
-    needs: ClassVar[frozenset[Need]] = frozenset({"images", "image_text"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"images", "scorer"})
 
-    def extract(self, subject: Subject, tools: Tools) -> tuple[AgreementFacts, ...]:
-        """Return the embeddings of every encoder. Raises Unavailable, UserError, BackendError."""
-        return tuple(_facts(subject, label, tools) for label in tools.image_text)
+    def extract(self, subject: Subject, tools: Tools) -> tuple[AgreementFacts | PairScores, ...]:
+        """Return the embeddings of every encoder, and what every other scorer says of the texts.
+
+        Raises:
+            Unavailable, UserError, BackendError.
+        """
+        return (
+            *(_facts(subject, label, tools) for label in tools.image_text),
+            *(pair_scores(subject, label, tools) for label in tools.pair_scorers),
+        )
 
     def score(self, subject: Subject, facts: Any) -> list[Result]:
         """Return the figures of every encoder, the first one's without a suffix."""
-        given: Sequence[AgreementFacts] = facts
+        given: Sequence[AgreementFacts | PairScores] = facts
         results: list[Result] = []
         for one in given:
-            results += _Figures(subject, one).all()
+            if isinstance(one, PairScores):
+                results.append(_pair_score(subject, one, primary=one is given[0]))
+            else:
+                results += _Figures(subject, one).all()
         return results
+
+
+def _pair_score(subject: Subject, found: PairScores, *, primary: bool) -> Additive:
+    """Return the mean over texts of what a scorer without embeddings says."""
+    scorer, items = found.scorer, len(subject)
+    learned = isinstance(scorer, PreferenceScorer)
+    return Additive(
+        about=About(
+            name=f"pair_score.{found.label}",
+            title=f"Chance that people accept it ({found.label})" if learned else f"Score of {found.label}",
+            group="agreement",
+            better="higher" if scorer.higher_is_better else "lower",
+            value_range=scorer.value_range,
+            primary=primary,
+            plot=True,
+            note=f"{scorer.name}; of each text with its own image",
+        ),
+        parts={c: mean_parts(found.values[c], items, found.owners[c].tolist()) for c in found.values},
+    )
 
 
 def _facts(subject: Subject, label: str, tools: Tools) -> AgreementFacts:
@@ -113,8 +146,6 @@ class _Figures:
         ]
         results += self._clipscores() if self._facts.prefixed is not None else self._sigmoid()
         results += [*self._sentences(), *self._unread(), *self._shuffled()]
-        if self._found.images.missing and not self._found.suffix:
-            results.append(self._missing())
         return results
 
     def _clipscores(self) -> list[Result]:
@@ -206,18 +237,6 @@ class _Figures:
                 )
             )
         return results
-
-    def _missing(self) -> Listing:
-        missing = self._found.images.missing
-        rows = [(reason, f"{count:,}") for reason, count in list(missing.items())[:_MOST_REASONS]]
-        more = len(missing) - len(rows)
-        return Listing(
-            name="missing_images",
-            title="Images that could not be read",
-            header=("why", "images"),
-            rows=rows,
-            note=f"and {more:,} reasons more" if more > 0 else "",
-        )
 
     def _mean(
         self,

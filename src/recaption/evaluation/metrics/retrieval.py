@@ -14,9 +14,20 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from recaption.evaluation.ceilings import best_recall_at_one
 from recaption.evaluation.cosines import deranged
 from recaption.evaluation.extract.pools import Pool, Pools, pools
-from recaption.evaluation.measures import About, Additive, Control, Listing, Result, Value, Whole, mean_parts
+from recaption.evaluation.measures import (
+    About,
+    Additive,
+    Control,
+    Listing,
+    Remark,
+    Result,
+    Value,
+    Whole,
+    mean_parts,
+)
 from recaption.evaluation.metric import Need
 from recaption.evaluation.ranks import Integers, Ranks, rank_own
 from recaption.evaluation.subject import Subject
@@ -31,6 +42,9 @@ _DIRECTIONS: Final = {"t2i": "text → image", "i2t": "image → text"}
 _TIES: Final = "a tie is broken by lot, so that a query counts as its chance of a hit"
 _CHANCE_QUERIES: Final = 2000
 """Texts with a wrong image that are asked to find it: enough to see what is far from chance."""
+_ALMOST: Final = 0.9995
+"""From here on a share is written as 100.0 %."""
+_ROUNDING: Final = 1e-9
 _SURE: Final = 0.999
 """Confidence of the interval that chance has to lie in: with many columns, a twentieth would cry wolf."""
 
@@ -69,7 +83,7 @@ class _Figures:
             results += [self._reciprocal(way), self._median(way)]
         if any(shared.any() for shared in self._shared.values()):
             results.append(self._unshared())
-        results += [self._curve(), self._ties()]
+        results += [self._curve(), self._ties(), *self._bounded()]
         chances = (self._chance(column, pool) for column, pool in self.pools.columns.items())
         return results + [control for control in chances if control is not None]
 
@@ -164,6 +178,56 @@ class _Figures:
             note="Texts that several items share, and images that are there twice, score the same.",
         )
 
+    def _bounded(self) -> list[Result]:
+        """Return what Recall@1 can be at most, where pictures or texts stand on several items; else nothing.
+
+        It is of the data, whatever the encoder, and so it is said once.
+        """
+        sharing = {
+            column: len(np.unique(pool.owners[self._shared[column]]))
+            for column, pool in self.pools.columns.items()
+        }
+        if self._suffix or not (self.pools.copies or any(sharing.values())):
+            return []
+        most = {column: {way: _at_most(self._most(column, way)) for way in _DIRECTIONS} for column in sharing}
+        listing = Listing(
+            name="retrieval_ceiling",
+            title="The most that Recall@1 can be on this data",
+            header=("column", "direction", "items that share a picture", "items that share a text", "at most"),
+            rows=[
+                (column, title, f"{self.pools.copies:,}", f"{sharing[column]:,}", most[column][way])
+                for column in sharing
+                for way, title in _DIRECTIONS.items()
+            ],
+            note="No model tells copies apart: neither pictures of the same bytes, nor the same text of two items.",
+        )
+        return [listing, Remark(name="recall_bounded", text=self._bound_told(sharing, most))]
+
+    def _bound_told(self, sharing: Mapping[str, int], most: Mapping[str, Mapping[str, str]]) -> str:
+        copies = self.pools.copies
+        why = (
+            [f"{copies:,} of {self.pools.size:,} items share their picture with another item"] if copies else []
+        )
+        why += [
+            f"{n:,} items of {column} share their text with another one" for column, n in sharing.items() if n
+        ]
+        bounds = ", ".join(f"{column} {ways['t2i']} and {ways['i2t']}" for column, ways in most.items())
+        return (
+            f"Recall@1 cannot reach 100 %, whatever the model: {'; '.join(why)}. The most it can be, text → image "
+            f"and image → text: {bounds}."
+        )
+
+    def _most(self, column: str, way: str) -> float:
+        pool, found = self.pools.columns[column], self.pools.embeddings
+        pictures, texts = found.images.ids, found.texts[column].ids[pool.texts]
+        if way == "t2i":
+            seen = pictures[pool.owners]
+            weights = 1 / np.bincount(pool.owners)[pool.owners] / max(1, len(pool.asked))
+            return best_recall_at_one(texts, seen, weights, np.bincount(pictures[pool.images])[seen])
+        told, seen = texts[pool.searched], pictures[pool.owners[pool.searched]]
+        weights = np.full(len(told), 1 / max(1, len(pool.asked)))
+        return best_recall_at_one(seen, told, weights, np.bincount(told)[told] if len(told) else told)
+
     def _chance(self, column: str, pool: Pool) -> Control | None:
         """Return Recall@1 of texts given to other items: no better than chance, or hits are no proof."""
         embeddings = self.pools.embeddings
@@ -233,3 +297,8 @@ def _sample(n: int, subject: Subject) -> Integers:
 
 def _percent(shares: Any) -> str:
     return f"{100 * float(np.mean(shares)):.1f} %" if len(shares) else "–"
+
+
+def _at_most(share: float) -> str:
+    """Return a bound in percent; one that is only just below 1 is not rounded to it."""
+    return "below 100 %" if _ALMOST <= share < 1 - _ROUNDING else _percent([share])

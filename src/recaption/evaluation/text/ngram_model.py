@@ -28,7 +28,6 @@ END: Final = 1
 _BITS: Final = 21
 """Of a symbol in a packed n-gram; three fit into a signed 64-bit integer."""
 MAX_VOCABULARY: Final = (1 << _BITS) - 1
-_MASK: Final = (1 << _BITS) - 1
 _LARGEST: Final = np.array([0.0, 0.95, 1.95, 2.95])
 _SMALLEST: Final = 0.01
 _PLAIN: Final = 0.5

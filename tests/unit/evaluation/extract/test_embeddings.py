@@ -182,13 +182,26 @@ def test_an_image_that_cannot_be_had_is_counted_by_its_reason(tmp_path: Path, le
         (torn, (["g"], ["g"])),
         (None, (["g"], ["g"])),
     ]
-    found = embeddings(subject(rows), "small", tools(tmp_path, ledger, [SmallEncoder()]))
+    kit = tools(tmp_path, ledger, [SmallEncoder()])
+    found = embeddings(subject(rows), "small", kit)
     assert found.images.known.tolist() == [True, False, False, False, False]
+    told = kit.unreadable.by_reason(subject(rows))
+    assert {reason: told[reason] for reason in ("there is no image", "the record has no image")} == {
+        "there is no image": ["1", "4"],
+        "the record has no image": ["2"],
+    }
+    assert sorted(key for keys in told.values() for key in keys) == ["1", "2", "3", "4"]
     assert not found.images.vectors[1:].any()
-    assert sum(found.images.missing.values()) == 4
-    assert found.images.missing["there is no image"] == 2
-    assert found.images.missing["the record has no image"] == 1
     assert "4 of 5 images could not be read" in found.note
+
+
+def test_the_same_bytes_under_another_key_are_one_picture(tmp_path: Path, ledger: SqliteLedger) -> None:
+    colours = [(255, 0, 0), (0, 255, 0), (255, 0, 0), None, (0, 255, 0), (0, 0, 255)]
+    rows = [(record(str(i), c) if c else None, (["r"], ["r"])) for i, c in enumerate(colours)]
+    encoder = SmallEncoder()
+    found = embeddings(subject(rows), "small", tools(tmp_path, ledger, [encoder], batch_size=1))
+    assert found.images.ids.tolist() == [0, 1, 0, -1, 1, 2]
+    assert len(encoder.images_asked) == 3, "each picture is paid for once"
 
 
 def test_a_failure_that_may_pass_is_asked_for_again(tmp_path: Path, ledger: SqliteLedger) -> None:
@@ -198,8 +211,9 @@ def test_a_failure_that_may_pass_is_asked_for_again(tmp_path: Path, ledger: Sqli
             return [ImageError("too little memory at the moment", retryable=True) for _ in records]
 
     rows = [(record("a", (255, 0, 0)), (["r"], ["r"]))]
-    found = embeddings(subject(rows), "small", tools(tmp_path, ledger, [Short()]))
-    assert dict(found.images.missing) == {"too little memory at the moment": 1}
+    short = tools(tmp_path, ledger, [Short()])
+    embeddings(subject(rows), "small", short)
+    assert short.unreadable.by_reason(subject(rows)) == {"too little memory at the moment": ["0"]}
     again = embeddings(subject(rows), "small", tools(tmp_path, ledger, [SmallEncoder()]))
     assert again.images.known.all()
 

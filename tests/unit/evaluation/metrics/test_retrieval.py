@@ -12,7 +12,7 @@ from recaption.core.types import Image, Record
 from recaption.datasets.ledger import SqliteLedger
 from recaption.evaluation.cosines import deranged
 from recaption.evaluation.extract.pools import pool, pools
-from recaption.evaluation.measures import Additive, Control, Listing, Result, Whole
+from recaption.evaluation.measures import Additive, Control, Listing, Remark, Result, Whole
 from recaption.evaluation.metrics.retrieval import Retrieval
 from recaption.evaluation.metrics.self_retrieval import SelfRetrieval
 from tests.unit.evaluation.facts import Texts, made_embeddings, made_pools, made_texts, only_items, unit
@@ -98,6 +98,65 @@ def test_texts_that_several_items_share_can_be_left_out() -> None:
     assert value(found["recall_at_1_unshared.t2i"]) == 1, "said twice of one image it is still that image's own"
     assert found["recall_at_1_unshared.t2i"].parts["a"].tolist() == [[1, 1], [0, 0], [0, 0]]
     assert "recall_at_1_unshared.t2i" not in score({"b": texts[:2]})
+
+
+def ceilings(found: dict[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {(row[0], row[1]): tuple(row[2:]) for row in found["retrieval_ceiling"].rows}
+
+
+def test_a_picture_that_stands_under_several_keys_is_said_to_bound_recall() -> None:
+    # Items 0, 1 and 2 are one picture, and every text points at its own as well as it can.
+    seen = [[1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    texts: Texts = [(0, [9, 1, 0]), (1, [9, 2, 0]), (2, [9, 3, 0]), (3, [0, 1, 0]), (4, [0, 0, 1])]
+    found = score({"a": texts}, seen, n=5, pictures=[0, 0, 0, 1, 2])
+    # Three texts find one of three copies by lot; three copies all find the same text, which belongs to one of them.
+    assert value(found["recall_at_1.t2i"]) == pytest.approx(3 / 5)
+    assert value(found["recall_at_1.i2t"]) == pytest.approx(3 / 5)
+    assert ceilings(found) == {
+        ("a", "text → image"): ("3", "0", "60.0 %"),
+        ("a", "image → text"): ("3", "0", "60.0 %"),
+    }
+    remark = found["recall_bounded"]
+    assert isinstance(remark, Remark)
+    assert "3 of 5 items share their picture with another item" in remark.text
+    assert "a 60.0 % and 60.0 %" in remark.text
+    assert "3 share their picture with another" in found["recall_at_1.t2i"].about.note
+
+
+def test_a_text_that_stands_on_several_pictures_bounds_recall_as_well() -> None:
+    texts: Texts = [(0, [1, 0, 0]), (1, [1, 0, 0]), (2, [0, 0, 1])]
+    own: Texts = [(i, row) for i, row in enumerate(np.eye(3).tolist())]
+    found = score({"a": texts, "b": own}, np.eye(3), pictures=[0, 1, 2])
+    assert ceilings(found)["a", "text → image"] == ("0", "2", "66.7 %")
+    assert ceilings(found)["b", "image → text"] == ("0", "0", "100.0 %")
+    assert value(found["recall_at_1.t2i"]) == pytest.approx(2 / 3)
+    assert "2 items of a share their text" in found["recall_bounded"].text
+    assert "picture" not in found["recall_bounded"].text
+
+
+def test_where_nothing_is_there_twice_nothing_bounds_recall() -> None:
+    own: Texts = [(i, row) for i, row in enumerate(np.eye(3).tolist())]
+    found = score({"a": own}, np.eye(3))
+    assert "retrieval_ceiling" not in found
+    assert "recall_bounded" not in found
+
+
+def test_a_bound_just_below_a_hundred_is_not_said_to_be_a_hundred() -> None:
+    n = 4000
+    angles = np.linspace(0, 1, n)
+    seen = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    texts: Texts = [(i, row.tolist()) for i, row in enumerate(seen)]
+    found = score({"a": texts}, seen, n=n, pictures=[1, *range(1, n)])
+    assert ceilings(found)["a", "text → image"] == ("2", "0", "below 100 %")
+
+
+def test_the_same_text_on_the_same_picture_is_bounded_once() -> None:
+    # Two copies with one text: the text finds either by lot, and so does the picture.
+    texts: Texts = [(0, [1, 0]), (1, [1, 0]), (2, [0, 1])]
+    found = score({"a": texts}, [[1, 0], [1, 0], [0, 1]], pictures=[0, 0, 1])
+    assert value(found["recall_at_1.t2i"]) == pytest.approx(2 / 3)
+    assert ceilings(found)["a", "text → image"] == ("2", "2", "66.7 %")
+    assert ceilings(found)["a", "image → text"] == ("2", "2", "66.7 %")
 
 
 def test_a_text_whose_image_could_not_be_read_is_no_competitor() -> None:

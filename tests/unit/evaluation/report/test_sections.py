@@ -14,6 +14,7 @@ from recaption.evaluation.report.examples import example_groups
 from recaption.evaluation.report.facts import facts_of
 from recaption.evaluation.report.headline import headline_of, key_measures
 from recaption.evaluation.report.notebook import display
+from recaption.evaluation.report.page import render
 from recaption.evaluation.report.serialise import write_json
 from recaption.evaluation.report.tables import GROUPS, group_tables, slice_tables
 from recaption.evaluation.result import Effect, Evaluation, Example, Row, Slice
@@ -99,6 +100,21 @@ def test_key_figures_are_the_primary_ones_and_then_others():
     plain = [replace(r, about=replace(r.about, primary=False)) for r in sample().rows]
     found = [m.name for m in key_measures(replace(sample(), rows=plain))]
     assert found == ["clip_cosine", "object_precision", "perplexity"]
+
+
+def test_it_is_said_that_every_measure_is_drawn_to_a_scale_of_its_own():
+    # A hundredth of one measure and three of another reach equally far.
+    small, large = measure_of(evaluation({"new": BETTER}).rows[0], ("old", "new")), BETTER
+    tenfold = replace(large, delta=2.0, low=1.0, high=3.0)
+    assert (
+        measure_of(evaluation({"new": tenfold}).rows[0], ("old", "new")).lines[0].drawn == small.lines[0].drawn
+    )
+    page = render(sample())
+    figures, cards = page.split('id="figures"')[1], page.split("Key figures")[1]
+    assert "each measure to its own scale" in figures.split("<tbody>")[0]
+    assert "each to its own scale" in cards.split("<article")[0]
+    alone = render(replace(sample(), columns=sample().columns[:1]))
+    assert "own scale" not in alone
 
 
 def test_every_group_has_its_place():
