@@ -100,11 +100,11 @@ def test_a_blackout_is_waited_for_with_a_probe_now_and_then():
 
 @pytest.mark.parametrize("mode", ["hang", "stall_mid_body", "drip", "endless"])
 def test_no_answer_is_waited_for_longer_than_its_deadline(mode):
-    with serving(Plan(rates={mode: 1.0}, hang_s=30)) as (_, url):
+    with serving(Plan(rates={mode: 1.0}, hang_s=60)) as (_, url):
         asked = ask(url + "/v1", pictures(4), timeout_s=0.3, deadline_s=1.0)
     assert asked.right == asked.wrong == 0
     assert asked.error is not None or all(g.error for gs in asked.answers.values() for g in gs)
-    assert asked.wall_s < 10  # of 30 that the server would keep us
+    assert asked.wall_s < 30  # of 60 that the server would keep us
 
 
 def test_a_budget_is_used_to_the_last_call_and_never_exceeded(tmp_path):

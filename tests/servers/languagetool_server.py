@@ -196,7 +196,7 @@ def languagetool(fault: str = "", *, faults: int = 10**9) -> Iterator[LanguageTo
         server.closing.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 def main() -> None:

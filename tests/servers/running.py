@@ -31,9 +31,9 @@ def serving(plan: Plan | None = None) -> Iterator[tuple[FaultServer, str]]:
     try:
         yield server, f"http://127.0.0.1:{port}"
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         loop.close()
 
 
@@ -86,6 +86,6 @@ def server_process(plan: Plan, log: Path) -> Iterator[ServerProcess]:
         yield ServerProcess(url, log, process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         if process.stdout is not None:
             process.stdout.close()

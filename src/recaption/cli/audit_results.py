@@ -1,4 +1,4 @@
-"""What is done with people's verdicts: apply them, learn from them, hand them on and take them in."""
+"""What is done with people's verdicts: sum them up, apply them, hand them on and take them in, learn from them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,46 @@ import typer
 from recaption.cli.app import EXIT_CHECK_FAILED, Interrupted
 from recaption.cli.auditing import AuditFolder, Project, Store, audit, place_of
 from recaption.cli.options import OutFolder, Scorer
+from recaption.core.errors import UserError
 
 __all__: list[str] = []
+
+
+@audit.command()
+def quality(
+    out: AuditFolder,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit", min=0.0001, max=0.5, help="Share of rejected captions that would still do."),
+    ] = None,
+    fail: Annotated[
+        bool, typer.Option("--fail", help="With --limit: leave with code 3 unless the set is accepted.")
+    ] = False,
+    store: Store = None,
+    project: Project = "recaption",
+) -> None:
+    """Say how good the whole set is by what people judged, with intervals; quality.json has all of it."""
+    from recaption import console
+    from recaption.audit.quality import Quality
+    from recaption.audit.words import unjudgeable
+    from recaption.console.audit import show_preferences, show_quality
+    from recaption.runs.auditing import found_in, write_found
+
+    if fail and limit is None:
+        raise UserError("--fail needs --limit: how much may be rejected?")
+    place = place_of(out, store, project)
+    with place.open() as opened:
+        found, unseen = found_in(opened, limit=limit), unjudgeable(opened)
+    if isinstance(found, Quality):
+        show_quality(found)
+    else:
+        show_preferences(found)
+    if unseen:
+        console.out.print(f"{unseen:,} pictures could not be judged; they count in no share")
+    console.out.print(f"All of it: {console.safe(str(write_found(found, place)))}")
+    lot = found.lot if isinstance(found, Quality) else None
+    if fail and (lot is None or lot.decision.action != "accept"):
+        raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 @audit.command("apply")

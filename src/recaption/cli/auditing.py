@@ -1,4 +1,4 @@
-"""Commands for people in the loop: audit, and what is done with what people said."""
+"""Commands for people in the loop: draw a sample, open the page, invite and dismiss auditors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from recaption.cli.app import EXIT_CHECK_FAILED, app
+from recaption.cli.app import app
 from recaption.cli.options import (
     CaptionColumn,
     Format,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from recaption.runs.auditing import AuditPlace, Sampling
 
 __all__ = ["AuditFolder", "Project", "Store", "audit", "place_of"]
+
+_PORT = 8765
 
 
 class _OpenByDefault(TyperGroup):
@@ -126,7 +128,7 @@ def open_(
         list[str] | None, typer.Option("--auditor", help="Who judges; a link for each. May be repeated.")
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = _PORT,
     allow_host: Annotated[
         list[str] | None,
         typer.Option("--allow-host", help="Name the page may be reached by, beside loopback. May be repeated."),
@@ -190,7 +192,7 @@ def invite(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who judges.")],
     url: Annotated[
         str, typer.Option("--url", help="Where the page is served, as the auditor's browser reaches it.")
-    ] = "http://127.0.0.1:8765",
+    ] = f"http://127.0.0.1:{_PORT}",
     store: Store = None,
     project: Project = "recaption",
 ) -> None:
@@ -247,43 +249,6 @@ def size(
         console.out.print(
             f"{n:,}{lot} captions, none rejected, show that less than {100 * rejected:g} % are bad (95 %)"
         )
-
-
-@audit.command()
-def quality(
-    out: AuditFolder,
-    limit: Annotated[
-        float | None,
-        typer.Option("--limit", min=0.0001, max=0.5, help="Share of rejected captions that would still do."),
-    ] = None,
-    fail: Annotated[
-        bool, typer.Option("--fail", help="With --limit: leave with code 3 unless the set is accepted.")
-    ] = False,
-    store: Store = None,
-    project: Project = "recaption",
-) -> None:
-    """Say how good the whole set is by what people judged, with intervals; quality.json has all of it."""
-    from recaption import console
-    from recaption.audit.quality import Quality
-    from recaption.audit.words import unjudgeable
-    from recaption.console.audit import show_preferences, show_quality
-    from recaption.runs.auditing import found_in, write_found
-
-    if fail and limit is None:
-        raise UserError("--fail needs --limit: how much may be rejected?")
-    place = place_of(out, store, project)
-    with place.open() as opened:
-        found, unseen = found_in(opened, limit=limit), unjudgeable(opened)
-    if isinstance(found, Quality):
-        show_quality(found)
-    else:
-        show_preferences(found)
-    if unseen:
-        console.out.print(f"{unseen:,} pictures could not be judged; they count in no share")
-    console.out.print(f"All of it: {console.safe(str(write_found(found, place)))}")
-    lot = found.lot if isinstance(found, Quality) else None
-    if fail and (lot is None or lot.decision.action != "accept"):
-        raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 def _sampling(spec: dict[str, Any], given: dict[str, Any]) -> Sampling:

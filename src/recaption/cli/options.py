@@ -34,7 +34,6 @@ __all__ = [
     "Set",
     "Source",
     "Table",
-    "absolute",
     "open_reader",
     "pairs",
     "spec_of",
@@ -120,10 +119,10 @@ def spec_of(
         "recursive": None if recursive else False,
         "limit": limit,
     }
-    return {"path": absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
+    return {"path": _absolute(source), "options": {k: v for k, v in options.items() if v is not None}}
 
 
-def absolute(source: str) -> str:
+def _absolute(source: str) -> str:
     """Return a path that still holds from another folder; names that are no paths (`hf:…`) stay."""
     prefix = source.split(":", 1)[0]
     if ":" in source and "/" not in prefix and not Path(source).exists() and prefix.isalpha():

@@ -1,7 +1,7 @@
 """What a person sees in the terminal: progress on stderr, results on stdout, hostile text made harmless."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.cells import cell_len
@@ -147,15 +147,19 @@ def show_summary(summary: Summary, folder: str) -> None:
         out.print(
             _contest(contest.get("a model wrote beside an original", 0), contest.get("the original stays", 0))
         )
-    for note in summary.notes[:MAX_NOTES]:
-        out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
-    if len(summary.notes) > MAX_NOTES:
-        out.print(f"{len(summary.notes) - MAX_NOTES:,} more notes")
+    _show_notes(summary.notes)
     for group, title in GROUP_TITLES.items():
         counts = summary.stats.get(group)
         if counts:
-            show_counts(title, counts)
+            _show_counts(title, counts)
     out.print(f"[bold]Output[/] {safe(folder)}")
+
+
+def _show_notes(notes: Sequence[str]) -> None:
+    for note in notes[:MAX_NOTES]:
+        out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
+    if len(notes) > MAX_NOTES:
+        out.print(f"{len(notes) - MAX_NOTES:,} more notes")
 
 
 def _contest(fought: int, stays: int) -> str:
@@ -184,8 +188,7 @@ def show_plan(plan: Plan) -> None:
     )
     out.print(f"time: {time}")
     out.print(f"disk: at most {plan.disk_bytes / 1e6:,.1f} MB")
-    for note in plan.notes[:MAX_NOTES]:
-        out.print(f"[yellow]note:[/] {safe(_cut(note, MAX_NOTE_CHARS))}")
+    _show_notes(plan.notes)
 
 
 def _cost(plan: Plan) -> str:
@@ -221,7 +224,7 @@ def _lasting(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def show_counts(title: str, counts: Mapping[str, int]) -> None:
+def _show_counts(title: str, counts: Mapping[str, int]) -> None:
     """Print one tally, the largest first."""
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = [(name, f"{count:,}") for name, count in rows[:MAX_ROWS_PER_GROUP]]

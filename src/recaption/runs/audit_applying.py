@@ -6,7 +6,7 @@ done, and the same call again ends in the same bytes. Whoever runs the recipe la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,40 +85,16 @@ def apply(
     about = folder.describe()
     if not about.get(APPLYING):
         folder.require_complete()
-    if _is_store(said) and not even_so:
-        _refuse_another(folder, said)  # type: ignore[arg-type]
-    rulings = list(rulings_in(said) if _is_store(said) else said)  # type: ignore[arg-type]
-    place = rulings_place(folder.root)
-
-    def write() -> None:
-        if folder.describe() != about:
-            raise RunFolderError(
-                f"another run has written to {folder.root} meanwhile; nothing was applied. "
-                "Once it has ended, apply again"
-            )
-        if rulings or place.is_file():
-            make_folder(place.parent)
-            remove_stale_parts(place.parent)
-            write_rulings(place, rulings)
-
-    options = RunOptions(
-        seed=about["seed"],
-        shard_size=about["shard_size"],
-        batch_size=about.get("batch_size", RunOptions().batch_size),
-        budget=budget or Budget(),
-        ask_generators=budget is not None,
-    )
-    options = options if workers is None else replace(options, workers=workers)
-    recipe = load_recipe(str(folder.root / "recipe.yaml"))
+    rulings = _rulings(folder, said, even_so=even_so)
     try:
         summary = run(
             _reader(about["input"]),
-            recipe,
+            load_recipe(str(folder.root / "recipe.yaml")),
             folder,
-            options,
+            _options(about, workers, budget),
             source=about["input"],
             watch=watch,
-            before=write,
+            before=lambda: _write(rulings, folder, about),
             applying=True,
         )
     except BudgetError as error:
@@ -131,8 +107,38 @@ def apply(
     return _applied(len(rulings), summary)
 
 
-def _is_store(said: object) -> bool:
-    return hasattr(said, "verdicts") and hasattr(said, "items")
+def _rulings(folder: RunFolder, said: AuditStore | Iterable[Ruling], *, even_so: bool) -> list[Ruling]:
+    if isinstance(said, Iterable):
+        return list(said)
+    if not even_so:
+        _refuse_another(folder, said)
+    return rulings_in(said)
+
+
+def _options(about: Mapping[str, Any], workers: int | None, budget: Budget | None) -> RunOptions:
+    """Return how the run was done, so that it is found done."""
+    options = RunOptions(
+        seed=about["seed"],
+        shard_size=about["shard_size"],
+        batch_size=about.get("batch_size", RunOptions().batch_size),
+        budget=budget or Budget(),
+        ask_generators=budget is not None,
+    )
+    return options if workers is None else replace(options, workers=workers)
+
+
+def _write(rulings: Sequence[Ruling], folder: RunFolder, about: Mapping[str, Any]) -> None:
+    """Write the rulings into a run folder that is still as it was described."""
+    if folder.describe() != about:
+        raise RunFolderError(
+            f"another run has written to {folder.root} meanwhile; nothing was applied. "
+            "Once it has ended, apply again"
+        )
+    place = rulings_place(folder.root)
+    if rulings or place.is_file():
+        make_folder(place.parent)
+        remove_stale_parts(place.parent)
+        write_rulings(place, rulings)
 
 
 def _refuse_another(folder: RunFolder, store: AuditStore) -> None:

@@ -23,8 +23,8 @@ from recaption.audit.examples import Examples, examples_of, without
 from recaption.audit.held_out import Comparison, Figure
 from recaption.audit.learning import Lesson, learned, require_lesson
 from recaption.audit.project import About
-from recaption.core.errors import BudgetError, UserError
-from recaption.core.protocols import Closing, EmbeddedText, Embedder, Usage
+from recaption.core.errors import UserError
+from recaption.core.protocols import Closing, EmbeddedText, Embedder
 from recaption.core.types import Record
 from recaption.datasets.atomic import make_folder, write_atomic
 from recaption.datasets.ledger import SqliteLedger
@@ -38,12 +38,13 @@ from recaption.models.preference_head import Head, features
 from recaption.recipes.backends import BackendValue, backend
 from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
 from recaption.runs.audit_scores import plain_scores, scorers_of
+from recaption.runs.remembered import ClosedMeter
 from recaption.runs.run import limits_of
 
 if TYPE_CHECKING:
     from recaption.audit.store import AuditStore
 
-__all__ = ["PREFERENCE_FILE", "Learned", "learn"]
+__all__ = ["Learned", "learn"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -178,16 +179,6 @@ def _first_encoder(recipe: Recipe | None) -> BackendValue:
     )
 
 
-class _Unpaid:
-    """A meter for models that cost nothing but time."""
-
-    def reserve(self, name: str, most: Usage) -> None:
-        raise BudgetError("learning from an audit asks no generator")
-
-    def settle(self, name: str, most: Usage, used: Usage) -> None:
-        raise BudgetError("learning from an audit asks no generator")
-
-
 @contextmanager
 def _opened(folder: Path, named: BackendValue, recipe: Recipe | None) -> Iterator[Tools]:
     """Hold the audit's ledger and give the encoder until all is learned."""
@@ -205,7 +196,7 @@ def _opened(folder: Path, named: BackendValue, recipe: Recipe | None) -> Iterato
         open_until_done.callback(ledger.close)
         yield Tools(
             ledger=ledger,
-            meter=_Unpaid(),
+            meter=ClosedMeter("learning from an audit asks no generator"),
             make_images=lambda: BatchImages(limits, policy.max_side_px),
             image_text={_LABEL: encoder},
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -28,6 +28,7 @@ from recaption.audit.words import judgements_of
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import JsonValue, Record
 from recaption.datasets.atomic import make_folder, write_atomic
+from recaption.evaluation.report.typed_json import to_plain
 
 if TYPE_CHECKING:
     from recaption.audit.store import AuditStore
@@ -244,14 +245,5 @@ def write_found(found: Quality | Preferences, place: AuditPlace) -> Path:
     folder = default_place(place.folder).parent
     make_folder(folder)
     path = folder / QUALITY_FILE
-    write_atomic(path, (json.dumps(_plain(asdict(found)), indent=2, allow_nan=False) + "\n").encode())
+    write_atomic(path, (json.dumps(to_plain(found), indent=2) + "\n").encode())
     return path
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(of) for key, of in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(of) for of in value]
-    return value

@@ -22,7 +22,7 @@ __all__ = [
     "check_libraries",
     "check_models",
     "check_parts",
-    "models_named",
+    "models_loaded",
 ]
 
 _log = logging.getLogger(__name__)
@@ -117,14 +117,14 @@ def check_models() -> list[Model]:
     """Return the embedded models, those in the Hugging Face cache, and those that built-in recipes name."""
     wanted: dict[str, list[str]] = {}
     for recipe in builtin_recipes():
-        for name in models_named(load_recipe(recipe)):
+        for name in models_loaded(load_recipe(recipe)):
             wanted.setdefault(name, []).append(recipe)
     found = [_embedded(name) for name in EMBEDDED]
     names = sorted({*_cached_repositories(), *wanted})
     return found + [_model(name, ", ".join(wanted.get(name, []))) for name in names]
 
 
-def models_named(recipe: Recipe) -> list[str]:
+def models_loaded(recipe: Recipe) -> list[str]:
     """Return the repositories and folders that a recipe loads models from, each once."""
     names: dict[str, None] = {}
     for spec in recipe.stages:

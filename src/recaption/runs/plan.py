@@ -17,7 +17,7 @@ from recaption.core.protocols import Closing, Reader, Stage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.run_folder import RunFolder
 from recaption.datasets.survey import survey
-from recaption.media.images import BatchImages, Limits, read_header
+from recaption.media.images import BatchImages, read_header
 from recaption.recipes.recipe import Recipe
 from recaption.runs.planned_stage import (
     Amounts,
@@ -29,6 +29,7 @@ from recaption.runs.planned_stage import (
     texts_added,
 )
 from recaption.runs.remembered import remembered
+from recaption.runs.run import limits_of
 
 __all__ = ["Plan", "PlannedStage", "Prices", "plan"]
 
@@ -76,7 +77,7 @@ class _Input:
         for item in items:
             if isinstance(item, Record):
                 self.texts += len(item.originals)
-                self.images += _has_image(item)
+                self.images += item.has_image
                 if item.image is not None and item.image.data is not None and item.image.path is None:
                     self.inline_bytes += len(item.image.data)
             yield item
@@ -146,9 +147,9 @@ def _built(recipe: Recipe) -> Iterator[list[Stage | str]]:
 def _sample(reader: Reader, recipe: Recipe, images: int) -> tuple[list[Record], list[tuple[int, int]]]:
     """Return some of the records that have an image, evenly spread, and the sizes of those images as decoded."""
     stride = -(-images // SAMPLE)
-    limits, longest = _limits(recipe), recipe.images.max_side_px
+    limits, longest = limits_of(recipe.images), recipe.images.max_side_px
     records, sizes = [], []
-    with_image = (item for item in reader.records() if isinstance(item, Record) and _has_image(item))
+    with_image = (item for item in reader.records() if isinstance(item, Record) and item.has_image)
     for record in islice(with_image, 0, None, stride):
         records.append(record)
         try:
@@ -160,10 +161,6 @@ def _sample(reader: Reader, recipe: Recipe, images: int) -> tuple[list[Record], 
     return records, sizes
 
 
-def _has_image(record: Record) -> bool:
-    return record.image is not None and (record.image.data is not None or record.image.path is not None)
-
-
 def _known(
     folder: RunFolder | None, recipe: Recipe, built: Sequence[Stage | str], records: Sequence[Record], seed: int
 ) -> list[int]:
@@ -172,13 +169,8 @@ def _known(
     if path is None or not path.is_file():
         return []
     stages = list(takewhile(lambda stage: not isinstance(stage, str), built))
-    limits, longest = _limits(recipe), recipe.images.max_side_px
+    limits, longest = limits_of(recipe.images), recipe.images.max_side_px
     return remembered(path, stages, records, lambda: BatchImages(limits, longest), seed)  # type: ignore[arg-type]
-
-
-def _limits(recipe: Recipe) -> Limits:
-    policy = recipe.images
-    return Limits(formats=tuple(policy.formats), max_bytes=policy.max_bytes, max_pixels=policy.max_pixels)
 
 
 def _time(

@@ -8,7 +8,7 @@ from recaption.core.protocols import Answer, Context, Images, Stage, Usage
 from recaption.core.types import JsonValue, Kept, Record
 from recaption.datasets.ledger import SqliteLedger
 
-__all__ = ["remembered"]
+__all__ = ["ClosedMeter", "remembered"]
 
 
 class _UnpaidError(Exception):
@@ -28,14 +28,19 @@ class _Frugal:
         return self._ledger.recall(keys, refuse)
 
 
-class _Closed:
-    """A meter for calls that are never made."""
+class ClosedMeter:
+    """A meter for work that asks no generator: nothing can be spent on it."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
 
     def reserve(self, name: str, most: Usage) -> None:
-        raise BudgetError("nothing is spent while planning")
+        """Raise BudgetError."""
+        raise BudgetError(self._reason)
 
     def settle(self, name: str, most: Usage, used: Usage) -> None:
-        raise BudgetError("nothing is spent while planning")
+        """Raise BudgetError."""
+        raise BudgetError(self._reason)
 
 
 def remembered(
@@ -55,10 +60,11 @@ def remembered(
         stages: Those whose calls go through the ledger, and what stands before them.
     """
     known = [0] * len(stages)
+    meter = ClosedMeter("nothing is spent while planning")
     ledger = SqliteLedger(path)
     try:
         for record in records:
-            context = Context(images=make_images(), ledger=_Frugal(ledger), meter=_Closed(), seed=seed)
+            context = Context(images=make_images(), ledger=_Frugal(ledger), meter=meter, seed=seed)
             for number in range(_known_stages(record, stages, context)):
                 known[number] += 1
     finally:

@@ -3,48 +3,32 @@
 import json
 import math
 import os
-import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from recaption import __version__
-from recaption.core.digests import digest_json
 from recaption.core.errors import BackendError, RunFolderError, UserError
-from recaption.core.protocols import Busy, Closing, Neighbourly, Reader, Stage, Usage
+from recaption.core.protocols import Busy, Closing, Reader, Stage, Usage
 from recaption.core.types import Record, Rejected
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import Budget, SqliteMeter
-from recaption.datasets.run_folder import FORMAT, Marker, RunFolder
+from recaption.datasets.run_folder import Marker, RunFolder
 from recaption.datasets.survey import Survey, survey, with_survey
 from recaption.executors.local import LocalExecutor
 from recaption.media.images import BatchImages, Limits
 from recaption.pipeline import Pipeline
 from recaption.recipes.recipe import ImagePolicy, Recipe
+from recaption.runs.description import compares_neighbours, description, work_digest
 from recaption.runs.heeding import APPLYING, Heeding
 from recaption.runs.shards import Batch, Job, ShardPlanner, chunks
 from recaption.runs.stats import merge, tally
 
 __all__ = ["Progress", "RunOptions", "Summary", "limits_of", "run"]
 
-PACKAGES = (
-    "numpy",
-    "pillow",
-    "pyarrow",
-    "ftfy",
-    "instant-clip-tokenizer",
-    "onnxruntime",
-    "rapidocr",
-    "torch",
-    "transformers",
-    "tokenizers",
-)
-"""Libraries whose version can change an output."""
 BATCHES_A_SLOT = 6
 """Records at work for each call a backend takes at once: the rest wait for stragglers, or are being prepared.
 
@@ -138,7 +122,7 @@ def run(
         _refuse_to_shrink(folder, source, found.items)
         before()
         heeding = Heeding.of(folder.root, recipe, stages)
-        about = _description(reader, recipe, stages, options, source) | heeding.told()
+        about = description(reader, recipe, stages, options, source) | heeding.told()
         folder.begin({**about, APPLYING: True} if applying else about)
         folder.write_text("recipe.yaml", recipe.to_yaml())
         ledger = SqliteLedger(folder.root / "ledger" / "calls.sqlite")
@@ -196,8 +180,8 @@ class _Run:
             heeding=heeding,
             whole=replace(pipeline, stages=[*stages, *last]),
             people=replace(pipeline, stages=last),
-            work_digest=_work_digest(recipe, stages, options),
-            compares_neighbours=_compares_neighbours(stages),
+            work_digest=work_digest(recipe, stages, options),
+            compares_neighbours=compares_neighbours(stages),
             batch_size=options.batch_size,
             retry=options.retry,
         )
@@ -330,25 +314,6 @@ def _refuse_to_shrink(folder: RunFolder, source: Mapping[str, Any], items: int) 
         )
 
 
-def _description(
-    reader: Reader, recipe: Recipe, stages: Sequence[Stage], options: RunOptions, source: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what `run.json` says. It holds no times and no call counts: those differ between equal runs."""
-    return {
-        "format": FORMAT,
-        "complete": False,
-        "recaption": __version__,
-        "python": platform.python_version(),
-        "packages": _versions(),
-        "input": dict(source),
-        "detected": reader.description,
-        "recipe": {"name": recipe.name, "digest": recipe.digest},
-        "seed": options.seed,
-        "shard_size": options.shard_size,
-        **({"batch_size": options.batch_size} if _compares_neighbours(stages) else {}),
-    }
-
-
 def _counts(summary: Summary) -> dict[str, Any]:
     names = ("items", "kept", "dropped", "failed", "retryable")
     return {"counts": {name: getattr(summary, name) for name in names}, "notes": list(summary.notes)}
@@ -373,26 +338,6 @@ def _log(folder: RunFolder, summary: Summary) -> None:
         ) from error
 
 
-def _work_digest(recipe: Recipe, stages: Sequence[Stage], options: RunOptions) -> str:
-    fingerprints = [stage.fingerprint for stage in stages]
-    parts: list[object] = [FORMAT, recipe.digest, options.seed, fingerprints]
-    return digest_json([*parts, options.batch_size] if _compares_neighbours(stages) else parts)
-
-
-def _compares_neighbours(stages: Sequence[Stage]) -> bool:
-    return any(isinstance(stage, Neighbourly) and stage.compares_neighbours for stage in stages)
-
-
 def limits_of(policy: ImagePolicy) -> Limits:
     """Return the decoder's limits that a recipe sets."""
     return Limits(formats=tuple(policy.formats), max_bytes=policy.max_bytes, max_pixels=policy.max_pixels)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -11,7 +10,7 @@ from pydantic import Field, field_validator
 
 from recaption.core.digests import digest_json, digest_text, seed_from
 from recaption.core.errors import ImageError, RecipeError, UserError
-from recaption.core.protocols import Answer, Context, Fleeting, Generator, Picture, Sampling
+from recaption.core.protocols import Answer, Closing, Context, Fleeting, Generator, Picture, Sampling
 from recaption.core.types import Caption, Failed, JsonValue, Kept, Outcome, Provenance, Record
 from recaption.media.blank import blank_pictures
 from recaption.media.checks.findings import FINDINGS, About, findings
@@ -21,8 +20,6 @@ from recaption.recipes.strict import StrictModel
 from recaption.stages.asking import Ask, Draw, answer
 
 __all__ = ["CaptionStage"]
-
-_log = logging.getLogger(__name__)
 
 
 class Retry(StrictModel):
@@ -130,9 +127,8 @@ class CaptionStage:
 
     def close(self) -> None:
         """Let go of the model or the server."""
-        close = getattr(self._generator, "close", None)
-        if close is not None:
-            close()
+        if isinstance(self._generator, Closing):
+            self._generator.close()
 
     def process(self, records: Sequence[Record], context: Context) -> list[Outcome]:
         """Return every record with its new captions, or why there are none.
@@ -155,8 +151,7 @@ class CaptionStage:
         return [self._outcome(work) for work in works]
 
     def _work(self, record: Record, context: Context) -> _Work:
-        image = record.image
-        if image is None or (image.data is None and image.path is None):
+        if not record.has_image:
             return _Work(record)
         try:
             picture = context.images.picture(record)

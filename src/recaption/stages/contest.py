@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from recaption.core.types import Caption, JsonValue
 from recaption.media.ranking import Ranked, disagreement, diverse, ranking
 from recaption.stages.thresholds import scorer_of
+from recaption.stages.versions import folded
 
 __all__ = ["Contest", "Place"]
 
@@ -101,7 +102,7 @@ def _without_copies(
     first: dict[str, int] = {}
     unique, copies = [], []
     for r in ranked:
-        text = " ".join(captions[r.position].text.split()).casefold()
+        text = folded(captions[r.position].text)
         if text in first:
             copies.append((r.position, first[text]))
         else:

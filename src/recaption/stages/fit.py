@@ -11,6 +11,7 @@ from recaption.media.budgets import Budget
 from recaption.media.fitting import Fitted, Mode, Support, fit
 from recaption.media.salience import content_words
 from recaption.recipes.strict import StrictModel
+from recaption.stages.amending import as_history
 
 __all__ = ["Fit"]
 
@@ -93,12 +94,8 @@ class Fit:
         reason = f"{tokens} tokens where {self._budget.name} takes {self._budget.limit}"
         if not fitted.texts:
             reason += f", and it cannot be cut: {fitted.note}"
-        is_source = caption.provenance.stage == "source"
-        parent = replace(
-            caption, kept=caption.kept and is_source, flags={**caption.flags, "over_budget": reason}
-        )
         children = [self._child(caption, fitted, part) for part in range(len(fitted.texts))]
-        return parent, children
+        return as_history(caption, "over_budget", reason), children
 
     def _child(self, parent: Caption, fitted: Fitted, part: int) -> Caption:
         text = fitted.texts[part]

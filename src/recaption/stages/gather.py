@@ -62,7 +62,7 @@ class Gather:
     def process(self, records: Sequence[Record], context: Context) -> list[Outcome]:
         """Return every record with what is known about its image, or why its image could not be used."""
         works = [_Work(record) for record in records]
-        seen = [work for work in works if _has_bytes(work.record)]
+        seen = [work for work in works if work.record.has_image]
         if len(seen) < len(works):
             _log.info("%d of %d records have no image to look at", len(works) - len(seen), len(works))
         if self._experts or self._params.colour_objects:
@@ -228,10 +228,6 @@ def _build(name: str, values: Mapping[str, object]) -> Expert:
     if params is None:
         raise RecipeError(f"expert {name!r} has no Params class: see the documentation on writing an expert")
     return cast(Expert, kind(validated(params, values, f"gather.experts.{name}")))
-
-
-def _has_bytes(record: Record) -> bool:
-    return record.image is not None and (record.image.data is not None or record.image.path is not None)
 
 
 def _original(evidence: Evidence, image: Pixels) -> Evidence:

@@ -9,6 +9,7 @@ from typing import Final
 from recaption.core.protocols import Context, Stage
 from recaption.core.types import Caption, Dropped, JsonValue, Kept, Outcome, Provenance, Record
 from recaption.datasets.rulings import Ruling
+from recaption.stages.amending import as_history, with_details
 from recaption.stages.versions import depth_of, folded, is_original, line_of, root_of
 
 __all__ = ["DEPENDENT", "STALE", "Heed", "effect_of"]
@@ -210,10 +211,7 @@ def _ruled_out(
     lines = frozenset(name for caption in wrong for name in line_of(caption, record.captions))
     said = {folded(c.text) for c in record.captions if c.id in lines}
     out = lines | {c.id for c in record.captions if folded(c.text) in said}
-    captions = tuple(
-        replace(c, kept=c.provenance.stage == "source", flags={**c.flags, flag: reason}) if c.id in out else c
-        for c in record.captions
-    )
+    captions = tuple(as_history(c, flag, reason) if c.id in out else c for c in record.captions)
     return replace(record, captions=captions), out
 
 
@@ -246,12 +244,7 @@ def _stale_words(ruling: Ruling) -> str:
 
 
 def _with(record: Record, name: str, **details: JsonValue) -> Record:
-    captions = tuple(
-        replace(c, provenance=replace(c.provenance, details={**c.provenance.details, **details}))
-        if c.id == name
-        else c
-        for c in record.captions
-    )
+    captions = tuple(with_details(c, **details) if c.id == name else c for c in record.captions)
     return replace(record, captions=captions)
 
 

@@ -10,11 +10,12 @@ from pydantic import Field, field_validator
 
 from recaption.core.digests import digest_json
 from recaption.core.errors import BackendError, ImageError
-from recaption.core.protocols import Answer, Context, Fleeting, Scorer
+from recaption.core.protocols import Answer, Closing, Context, Fleeting, Scorer
 from recaption.core.types import Caption, Failed, JsonValue, Kept, Origin, Outcome, Record
 from recaption.core.types import Score as Value
 from recaption.recipes.backends import BackendValue, backend
 from recaption.recipes.strict import StrictModel
+from recaption.stages.amending import with_details
 
 __all__ = ["Score"]
 
@@ -83,9 +84,8 @@ class Score:
     def close(self) -> None:
         """Let go of the models."""
         for scorer in self._scorers.values():
-            close = getattr(scorer, "close", None)
-            if close is not None:
-                close()
+            if isinstance(scorer, Closing):
+                scorer.close()
 
     def _is_judged(self, caption: Caption) -> bool:
         if self._params.origins is not None and caption.origin not in self._params.origins:
@@ -128,7 +128,7 @@ def _ask(scorer: Scorer, label: str, asked: Sequence[_Question], context: Contex
             keys.append(_ledger_key(scorer, question, context))
         except ImageError as error:
             question.scores[label] = Value(value=None, reason=f"image: {error}")
-            question.error = error if _has_bytes(question.record) else None
+            question.error = error if question.record.has_image else None
         else:
             open_questions.append(question)
 
@@ -170,14 +170,8 @@ def _image_error(record: Record, context: Context) -> ImageError | None:
     return None
 
 
-def _has_bytes(record: Record) -> bool:
-    return record.image is not None and (record.image.data is not None or record.image.path is not None)
-
-
 def _scored(caption: Caption, scores: Mapping[str, Value], by: Mapping[str, str]) -> Caption:
     """Return the caption with its scores, and in its provenance who gave them."""
-    details = caption.provenance.details
-    before = details.get("scored_by")
+    before = caption.provenance.details.get("scored_by")
     names: dict[str, JsonValue] = {**(before if isinstance(before, Mapping) else {}), **by}
-    provenance = replace(caption.provenance, details={**details, "scored_by": names})
-    return replace(caption, scores={**caption.scores, **scores}, provenance=provenance)
+    return replace(with_details(caption, scored_by=names), scores={**caption.scores, **scores})

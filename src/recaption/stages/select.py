@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 from recaption.core.digests import seed_from
 from recaption.core.errors import UserError
 from recaption.core.protocols import Context
-from recaption.core.types import Caption, Dropped, JsonValue, Kept, Origin, Outcome, Record, Score
+from recaption.core.types import Caption, Dropped, Kept, Origin, Outcome, Record, Score
 from recaption.recipes.strict import StrictModel
+from recaption.stages.amending import as_history, with_details
 from recaption.stages.contest import Contest, Place
 from recaption.stages.thresholds import Threshold, ruled_out, told
+from recaption.stages.versions import lineage
 
 __all__ = ["Condition", "Select"]
 
@@ -153,12 +155,8 @@ class Select:
             if caption.kept and caption.text.strip() and caption.id not in bad
         ]
         original = self._params.original
-        if original == "competes":
-            chosen = self._preferred(record, able, history, seed)
-        else:
-            chosen = self._preferred(
-                record, [a for a in able if not _is_original(a[0], history)], history, seed
-            )
+        first = able if original == "competes" else [a for a in able if not _is_original(a[0], history)]
+        chosen = self._preferred(record, first, history, seed)
         if chosen is None and original == "only_if_nothing":
             chosen = self._preferred(record, able, history, seed)
         return Kept(chosen) if chosen else self._fallback(record, bad)
@@ -174,7 +172,7 @@ class Select:
             if caption.kept and (reason := ruled_out(caption, params.min, params.max))
         }
         captions = tuple(
-            _ruled_out(c, "below_threshold", reasons[c.id]) if c.id in reasons else c for c in record.captions
+            as_history(c, "below_threshold", reasons[c.id]) if c.id in reasons else c for c in record.captions
         )
         return replace(record, captions=captions), frozenset(reasons)
 
@@ -239,12 +237,12 @@ class Select:
         if place is best:
             met = told(self._params.min, self._params.max, caption)
             details = {**place.details, **({"thresholds": met} if met else {})}
-            return _with(caption, chosen_by=f"{rule}; {place.words}", selection=details)
+            return with_details(caption, chosen_by=f"{rule}; {place.words}", selection=details)
         stays = self._params.keep is None or caption.provenance.stage == "source"
         if place is not None and place.details and (place.kept or stays):
-            return _with(caption, selection=dict(place.details))
+            return with_details(caption, selection=dict(place.details))
         if self._params.keep is not None and caption.kept and caption.provenance.stage != "source":
-            return _ruled_out(caption, "not_selected", place.words if place else f"others came first: {rule}")
+            return as_history(caption, "not_selected", place.words if place else f"others came first: {rule}")
         return caption
 
     def _fallback(self, record: Record, bad: frozenset[str]) -> Outcome:
@@ -284,13 +282,7 @@ def _of_the_first(fitting: Sequence[Line], history: Mapping[str, Caption]) -> Se
 
 def _source_of(caption: Caption, history: Mapping[str, Caption]) -> Caption:
     """Return the text a caption goes back to."""
-    line = [caption]
-    while line[-1].provenance.parents:
-        parent = history.get(line[-1].provenance.parents[0])
-        if parent is None or any(parent is member for member in line):
-            break
-        line.append(parent)
-    return line[-1]
+    return list(lineage(caption, history))[-1]
 
 
 def _is_original(caption: Caption, history: Mapping[str, Caption]) -> bool:
@@ -305,19 +297,8 @@ def _latest_versions(lines: Sequence[Line], history: Mapping[str, Caption]) -> l
 
 
 def _chosen(record: Record, caption: Caption, reason: str) -> Record:
-    captions = tuple(_with(c, chosen_by=reason) if c is caption else c for c in record.captions)
+    captions = tuple(with_details(c, chosen_by=reason) if c is caption else c for c in record.captions)
     return replace(record, captions=captions, chosen=caption.id)
-
-
-def _with(caption: Caption, **details: JsonValue) -> Caption:
-    provenance = replace(caption.provenance, details={**caption.provenance.details, **details})
-    return replace(caption, provenance=provenance)
-
-
-def _ruled_out(caption: Caption, flag: str, reason: str) -> Caption:
-    """Return a caption as history; a text that came with the image stays kept and is only flagged."""
-    kept = caption.provenance.stage == "source"
-    return replace(caption, kept=kept, flags={**caption.flags, flag: reason})
 
 
 def _meets(line: Line, condition: Condition) -> bool:
@@ -333,13 +314,7 @@ def _meets(line: Line, condition: Condition) -> bool:
 
 def _line(caption: Caption, history: Mapping[str, Caption]) -> list[Caption]:
     """Return the caption and, if it was shortened, the longer ones it comes from."""
-    line = [caption]
-    while line[-1].provenance.stage == "fit" and line[-1].provenance.parents:
-        parent = history.get(line[-1].provenance.parents[0])
-        if parent is None or any(parent is member for member in line):
-            break
-        line.append(parent)
-    return line
+    return list(lineage(caption, history, {"fit"}))
 
 
 def _reaches(line: Line, name: str, least: float | None) -> bool:

@@ -80,7 +80,7 @@ def test_threads_that_want_the_same_at_once_pay_once(ledger):
         return [(p, "answer") for p in positions]
 
     def ask(n: int) -> None:
-        both_asked.wait(10)
+        both_asked.wait(60)
         keys = ["x", "y", "z"] if n % 2 else ["z", "y", "x"]
         assert ledger.recall(keys, call) == ["answer"] * 3
 
@@ -88,7 +88,7 @@ def test_threads_that_want_the_same_at_once_pay_once(ledger):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(20)
+        t.join(60)
         assert not t.is_alive()
     assert len(paid) == 3
 
@@ -119,7 +119,7 @@ def test_the_failure_of_another_batch_is_not_ours(ledger):
 
     def poisoned(positions):
         asked.set()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         raise ValueError("poison image")
 
     def first() -> None:
@@ -128,7 +128,7 @@ def test_the_failure_of_another_batch_is_not_ours(ledger):
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
 
     def mine(positions):
         assert list(positions) in ([0], [1])
@@ -136,7 +136,7 @@ def test_the_failure_of_another_batch_is_not_ours(ledger):
         return [(p, "answer") for p in positions]
 
     assert ledger.recall(["y", "x"], mine) == ["answer", "answer"]
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -5,15 +5,15 @@ import hashlib
 from recaption.models.embedded import folder
 from recaption.recipes.recipe import load_recipe
 from recaption.runs import doctor
-from recaption.runs.doctor import check_hardware, check_models, models_named
+from recaption.runs.doctor import check_hardware, check_models, models_loaded
 
 
 def test_models_that_a_recipe_loads_are_named_once_and_servers_are_not():
     values = {"score.scorers": {"a": "acme/clip", "b": {"clip": {"model": "acme/clip"}}, "c": "repetition"}}
     recipe = load_recipe("hybrid", {"caption.captioner": "acme/vlm", **values})
-    assert models_named(recipe) == ["acme/vlm", "acme/clip"]
-    assert models_named(load_recipe("server")) == []
-    assert models_named(load_recipe("rules")) == []
+    assert models_loaded(recipe) == ["acme/vlm", "acme/clip"]
+    assert models_loaded(load_recipe("server")) == []
+    assert models_loaded(load_recipe("rules")) == []
 
 
 def test_what_is_not_here_comes_with_its_command(monkeypatch):

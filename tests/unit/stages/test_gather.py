@@ -252,7 +252,7 @@ class TestImages:
 
         def let_the_other_ask() -> None:
             asked.set()
-            assert waiting.wait(10)
+            assert waiting.wait(60)
 
         shared, starved, own = record("shared"), record("starved", png("red")), record("own", png("blue"))
         gather = stage(Finder([]))
@@ -260,7 +260,7 @@ class TestImages:
             first = pool.submit(
                 gather.process, [shared, starved], starving(ledger, "starved", let_the_other_ask)
             )
-            assert asked.wait(10)
+            assert asked.wait(60)
             second = pool.submit(gather.process, [own, shared], starving(ledger, "", waiting.set))
             kept_one, failed = first.result(10)
             kept_own, kept_two = second.result(10)

@@ -18,9 +18,8 @@ from recaption.audit.web.guard import own_origins
 from recaption.core.errors import UserError
 from recaption.media.images import Limits
 
-__all__ = ["DEFAULT_PORT", "PageServer", "check_host", "link", "serve"]
+__all__ = ["PageServer", "check_host", "link", "serve"]
 
-DEFAULT_PORT: Final = 8765
 MAX_CONNECTIONS: Final = 512
 MAX_HEAD_BYTES: Final = 16 * 1024
 _NAME: Final = re.compile(r"(https?://)?[A-Za-z0-9._-]+(:[0-9]{1,5})?/?")
@@ -32,7 +31,7 @@ def serve(
     about: About,
     *,
     host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
+    port: int = 0,
     names: Sequence[str] = (),
     ready: Callable[[str], None] | None = None,
     limits: Limits | None = None,

@@ -146,7 +146,7 @@ def test_a_server_that_keeps_dying_ends_the_run(script):
 
     server.watch(tell)
     os.kill(pids(script)[-1], signal.SIGKILL)
-    assert over.wait(30)
+    assert over.wait(60)
     server.stop()
     assert [up for up, _ in told] == [False, True, False, False]
     assert "exit code 137" in (told[-1][1] or "")

@@ -5,7 +5,7 @@ const TOKEN = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Th
 const MOST_TOKENS = 6000;
 const MOST_EDITS = 1200;
 
-export function tokens(text) {
+function tokens(text) {
   return text.match(TOKEN) ?? [];
 }
 

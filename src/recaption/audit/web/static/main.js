@@ -41,11 +41,11 @@ function progressed(progress) {
   $("rail-done").style.width = `${progress.slots ? (100 * progress.done) / progress.slots : 0}%`;
 }
 
-let banned = false;
+let isOffline = false;
 
 function troubled(is) {
-  if (is === banned) return;
-  banned = is;
+  if (is === isOffline) return;
+  isOffline = is;
   $("banner").textContent = is ? t("offline") : "";
   show($("banner"), is);
   if (!is) toast(t("back_online"));
@@ -64,7 +64,7 @@ function shown(held, draft) {
 function waiting() {
   if (work.current) return;
   stage.clear();
-  screens.waiting(banned ? "waiting" : "working");
+  screens.waiting(isOffline ? "waiting" : "working");
 }
 
 function emptied(progress) {

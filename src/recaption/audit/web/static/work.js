@@ -110,7 +110,7 @@ export class Work {
       return;
     }
     if (this.skipped) this.seen.add(item.item);
-    this.ahead.push({ item, picture: item.image ? picture(item.image) : Promise.resolve(null) });
+    this.ahead.push(heldOf(item));
   }
 
   /** Go through what was skipped before. */
@@ -195,7 +195,7 @@ export class Work {
     if (said) keep(`draft.${back.item}`, draftOf(said[1]));
     clearTimeout(this.polling);
     this.aside();
-    this.present({ item: back, picture: back.image ? picture(back.image) : Promise.resolve(null) });
+    this.present(heldOf(back));
   }
 
   remember(item, draft) {
@@ -225,6 +225,11 @@ export class Work {
     this.note();
     for (const held of this.ahead.splice(0)) call("/api/release", { fence: held.item.fence }, { keepalive: true });
   }
+}
+
+/** An item and its picture, which begins to load. */
+function heldOf(item) {
+  return { item, picture: item.image ? picture(item.image) : Promise.resolve(null) };
 }
 
 async function forget(held) {
