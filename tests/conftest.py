@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 # The same examples each time, so that a failure is of what was changed; `--hypothesis-profile search` looks for new
 # ones. How long an example takes says how busy the machine is.
 WHATEVER_IT_TAKES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("recaption", WHATEVER_IT_TAKES, derandomize=True)
-settings.register_profile("search", WHATEVER_IT_TAKES)
+settings.register_profile("recaption", WHATEVER_IT_TAKES, derandomize=True, max_examples=50)
+settings.register_profile("search", WHATEVER_IT_TAKES, max_examples=200)
 settings.load_profile("recaption")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

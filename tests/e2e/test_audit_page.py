@@ -112,6 +112,7 @@ def test_a_key_held_down_says_one_thing(judged, origin, opened):
     assert len(said(judged)) == 1
 
 
+@pytest.mark.slow
 def test_comparing_blind(tmp_path, opened):
     with (
         audit(tmp_path, [sheet_item(i) for i in range(3)], task="compare", seed=4) as made,

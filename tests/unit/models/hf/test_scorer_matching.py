@@ -66,7 +66,9 @@ def plain(folder: Path, data: bytes, text: str) -> float:
     return float(logits.softmax(dim=-1)[0, 1])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [FAMILIES[0], *(pytest.param(f, marks=pytest.mark.slow) for f in FAMILIES[1:])]
+)
 def test_scores_are_those_of_a_plain_computation(family: str, checkpoint: Callable[[str], Path]) -> None:
     folder = checkpoint(family)
     judge = scorer(folder)
