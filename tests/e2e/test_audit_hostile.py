@@ -221,6 +221,7 @@ def test_names_reasons_and_places_from_end_to_end(browser, tmp_path, canary):
         page.context.close()
 
 
+@pytest.mark.slow
 def test_the_policy_holds_where_the_page_would_not(browser, tmp_path, canary):
     """A script, a style and a frame that somebody got into the page are refused by its policy."""
     with audit(tmp_path, [sheet_item(0)]) as made, served(made) as origin:

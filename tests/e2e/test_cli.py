@@ -324,7 +324,8 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_run_says_so_and_goes_on_later(images, tmp_path, signal_number):
     out, log = tmp_path / "out", tmp_path / "calls.log"
     slow = [f"gather.experts.counting.log={log}", "gather.experts.counting.delay_s=0.2"]

@@ -37,7 +37,7 @@ def words() -> tuple[Mapping[str, Judgement], Mapping[str, str]]:
     return said, strata
 
 
-@pytest.mark.parametrize("repeats", [40, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repeats", [15, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("stratified", "design"),
     [

@@ -196,6 +196,7 @@ def test_too_few_and_images_that_are_gone_are_said(
     assert "it takes 50" in found.sentence
 
 
+@pytest.mark.slow
 def test_the_recipe_of_the_run_says_which_encoder_and_scores_what_people_wrote(
     folder: Path, sheets: Mapping[str, Sheet], scenes: Mapping[str, Scene]
 ) -> None:
