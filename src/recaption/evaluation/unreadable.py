@@ -79,8 +79,8 @@ class Unreadable:
         if (more := len(found) - _REASONS_SAID) > 0:
             parts.append(f"{more:,} reason{'s' if more > 1 else ''} more")
         return (
-            f"{self.count(subject):,} of {len(subject):,} items have no image that could be read, and no figure "
-            f"that looks at images counts them: {'; '.join(parts)}."
+            f"{sum(map(len, found.values())):,} of {len(subject):,} items have no image that could be read, "
+            f"and no figure that looks at images counts them: {'; '.join(parts)}."
         )
 
 

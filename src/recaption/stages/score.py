@@ -10,14 +10,14 @@ from pydantic import Field, field_validator
 
 from recaption.core.digests import digest_json
 from recaption.core.errors import BackendError, ImageError
-from recaption.core.protocols import Answer, Closing, Context, Fleeting, Scorer
+from recaption.core.protocols import Answer, Closing, Context, Fleeting, Images, Scorer
 from recaption.core.types import Caption, Failed, JsonValue, Kept, Origin, Outcome, Record
 from recaption.core.types import Score as Value
 from recaption.recipes.backends import BackendValue, backend
 from recaption.recipes.strict import StrictModel
 from recaption.stages.amending import with_details
 
-__all__ = ["Score"]
+__all__ = ["Score", "image_error"]
 
 _VERSION = "1"
 """Of what is remembered of an answer; another one would be asked again."""
@@ -140,7 +140,9 @@ def _ask(scorer: Scorer, label: str, asked: Sequence[_Question], context: Contex
         for position, question, score in zip(positions, questions, scores, strict=True):
             value: dict[str, JsonValue] = {"value": score.value, "reason": score.reason}
             error = (
-                _image_error(question.record, context) if scorer.sees_images and score.value is None else None
+                image_error(question.record, context.images)
+                if scorer.sees_images and score.value is None
+                else None
             )
             if error is not None:
                 value |= {"image_error": str(error), "retryable": error.retryable}
@@ -162,9 +164,10 @@ def _ledger_key(scorer: Scorer, question: _Question, context: Context) -> str:
     return digest_json(key)
 
 
-def _image_error(record: Record, context: Context) -> ImageError | None:
+def image_error(record: Record, images: Images) -> ImageError | None:
+    """Return why an image cannot be decoded; None where it can, and a missing score has another reason."""
     try:
-        context.images.pixels(record)
+        images.pixels(record)
     except ImageError as error:
         return error
     return None

@@ -20,6 +20,7 @@ from recaption.evaluation.measures import Floats
 from recaption.evaluation.ranks import Integers
 from recaption.evaluation.subject import Item, Subject
 from recaption.evaluation.tools import Tools
+from recaption.stages.score import image_error
 
 __all__ = ["PairScores", "pair_scores"]
 
@@ -116,7 +117,7 @@ def _asked(
     if len(scores) != len(pairs):
         raise BackendError(f"scorer {scorer.name!r} gave {len(scores)} scores for {len(pairs)} pairs")
     for position, pair, score in zip(positions, pairs, scores, strict=True):
-        error = _image_error(pair.record, images) if score.value is None else None
+        error = image_error(pair.record, images) if score.value is None else None
         if error is None:
             yield position, {"value": score.value}
         else:  # a failure that may pass is not remembered
@@ -126,11 +127,3 @@ def _asked(
 
 def _caption(text: str) -> Caption:
     return Caption(text=text, origin="model", provenance=Provenance(stage="eval"))
-
-
-def _image_error(record: Record, images: Images) -> ImageError | None:
-    try:
-        images.pixels(record)
-    except ImageError as error:
-        return error
-    return None
