@@ -159,6 +159,8 @@ def _bitsandbytes(dtype: Format) -> Any:
             f"dtype {dtype} needs the library 'bitsandbytes', which is not installed. "
             "Install it with: pip install bitsandbytes"
         )
+    # It warns at every product that its inputs become float16 for it, which is how its int8 works.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     if dtype == "int8":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     return transformers.BitsAndBytesConfig(

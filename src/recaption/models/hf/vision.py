@@ -83,8 +83,14 @@ class Seen:
 
     def answer(self, keys: Sequence[str]) -> Any:
         """Return the answer for the pictures of all rows."""
-        names = self.parts[keys[0]]
-        return self.kind(**{name: _joined([self.parts[key][name] for key in keys]) for name in names})
+        values = {name: _joined([self.parts[key][name] for key in keys]) for name in self.parts[keys[0]]}
+        known = inspect.signature(self.kind).parameters
+        found = self.kind(**{name: value for name, value in values.items() if name in known})
+        for name in values.keys() - known:
+            setattr(
+                found, name, values[name]
+            )  # transformers 5.17: Idefics3's features hang on a class without them
+        return found
 
 
 def _split(value: Any, tiles: Sequence[int]) -> list[Any]:
