@@ -21,6 +21,7 @@ from recaption.core.digests import digest_json
 from recaption.core.errors import RecipeError, UnknownNameError, did_you_mean
 from recaption.core.protocols import Stage
 from recaption.core.registry import locate, resolve
+from recaption.recipes.backends import BackendValue
 from recaption.recipes.strict import StrictModel, validated
 
 __all__ = ["ImageFormat", "ImagePolicy", "Recipe", "StageSpec", "builtin_recipes", "load_recipe"]
@@ -62,6 +63,21 @@ class StageSpec:
     version: str
     params: BaseModel
 
+    @property
+    def captioner(self) -> BackendValue | None:
+        """Who writes here; None if nobody does."""
+        return cast("BackendValue | None", getattr(self.params, "captioner", None))
+
+    @property
+    def scorers(self) -> Mapping[str, BackendValue]:
+        """Label to model of all that judge here."""
+        return cast("Mapping[str, BackendValue]", getattr(self.params, "scorers", {}))
+
+    @property
+    def experts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Name to parameters of all that look at the images here."""
+        return cast("Mapping[str, Mapping[str, Any]]", getattr(self.params, "experts", {}))
+
     def build(self) -> Stage:
         """Return a new stage made from the parameters."""
         factory = cast("Any", resolve("stages", self.name))
@@ -76,6 +92,11 @@ class Recipe:
     description: str
     images: ImagePolicy
     stages: tuple[StageSpec, ...]
+
+    @property
+    def scorers(self) -> dict[str, BackendValue]:
+        """Label to model of all that judge captions."""
+        return {label: value for spec in self.stages for label, value in spec.scorers.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything that decides the output, as plain data; reading it back gives the same recipe."""

@@ -37,7 +37,7 @@ from recaption.models.preference import pinned
 from recaption.models.preference_head import Head, features
 from recaption.recipes.backends import BackendValue, backend
 from recaption.recipes.recipe import ImagePolicy, Recipe, load_recipe
-from recaption.runs.audit_scores import plain_scores, scorers_of
+from recaption.runs.audit_scores import plain_scores
 from recaption.runs.remembered import ClosedMeter
 from recaption.runs.run import limits_of
 
@@ -170,7 +170,7 @@ def _recipe(folder: Path, about: About) -> Recipe | None:
 
 
 def _first_encoder(recipe: Recipe | None) -> BackendValue:
-    for label, value in scorers_of(recipe).items():
+    for label, value in (recipe.scorers if recipe else {}).items():
         if isinstance(backend("scorers", value, f"score.scorers.{label}").build(), Embedder):
             return value
     raise UserError(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +15,13 @@ from recaption.recipes.backends import BackendValue
 from recaption.recipes.recipe import Recipe
 from recaption.stages.score import Score
 
-__all__ = ["COSINE", "plain_scores", "scorers_of"]
+__all__ = ["COSINE", "plain_scores"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
 COSINE: Final = "cosine"
 """Name of the score that all texts have: the agreement of image and text by the encoder itself."""
 _SAME: Final = 1e-4
-
-
-def scorers_of(recipe: Recipe | None) -> dict[str, BackendValue]:
-    """Return label to model of all that scores captions in a recipe."""
-    found: dict[str, BackendValue] = {}
-    for spec in recipe.stages if recipe is not None else ():
-        if spec.name == "score":
-            found |= cast("Mapping[str, BackendValue]", getattr(spec.params, "scorers", {}))
-    return found
 
 
 def plain_scores(
@@ -43,7 +33,7 @@ def plain_scores(
     noted: then such texts go without.
     """
     labels = sorted({label for judged in examples.texts for label in judged.scores})
-    known, found, notes = scorers_of(recipe), {}, []
+    known, found, notes = recipe.scorers if recipe else {}, {}, []
     for label in labels:
         values = np.array([judged.scores.get(label, np.nan) for judged in examples.texts], dtype=np.float64)
         if label in known and np.isnan(values).any():

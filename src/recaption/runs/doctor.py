@@ -11,7 +11,7 @@ from recaption.core.errors import MissingExtraError, UserError
 from recaption.core.registry import known_names, resolve
 from recaption.models.embedded import EMBEDDED, folder
 from recaption.models.hf.identity import find_model
-from recaption.recipes.backends import BackendKind, backend
+from recaption.recipes.backends import backend
 from recaption.recipes.recipe import Recipe, builtin_recipes, load_recipe
 
 __all__ = [
@@ -128,11 +128,10 @@ def models_loaded(recipe: Recipe) -> list[str]:
     """Return the repositories and folders that a recipe loads models from, each once."""
     names: dict[str, None] = {}
     for spec in recipe.stages:
-        captioner = getattr(spec.params, "captioner", None)
-        values: list[tuple[BackendKind, object]] = [("generators", captioner)] if captioner is not None else []
-        values += [("scorers", value) for value in (getattr(spec.params, "scorers", None) or {}).values()]
-        for kind, value in values:
-            named = backend(kind, value, spec.name)  # type: ignore[arg-type]
+        called = [backend("scorers", value, spec.name) for value in spec.scorers.values()]
+        if spec.captioner is not None:
+            called.insert(0, backend("generators", spec.captioner, spec.name))
+        for named in called:
             model = getattr(named.params, "model", None)
             if isinstance(model, str) and named.name != "openai":
                 names[model] = None

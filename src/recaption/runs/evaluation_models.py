@@ -96,11 +96,9 @@ def _labelled(name: str) -> tuple[str, BackendValue]:
 
 
 def _of_recipe(recipe: Recipe | None) -> dict[str, Scorer]:
-    said = [spec.params for spec in recipe.stages if spec.name == "score"] if recipe else []
+    named = recipe.scorers if recipe else {}
     found = {
-        label: backend("scorers", value, f"score.scorers.{label}").build()
-        for params in said
-        for label, value in getattr(params, "scorers", {}).items()
+        label: backend("scorers", value, f"score.scorers.{label}").build() for label, value in named.items()
     }
     return {label: scorer for label, scorer in found.items() if isinstance(scorer, Embedder)}
 

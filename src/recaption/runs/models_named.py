@@ -6,7 +6,7 @@ from typing import Any
 
 from recaption.core.errors import UserError
 from recaption.datasets.meter import Budget
-from recaption.recipes.backends import Backend, backend
+from recaption.recipes.backends import Backend, BackendValue, backend
 from recaption.recipes.recipe import Recipe, builtin_recipes, load_recipe
 
 __all__ = ["budget_of", "captioner_of", "caveat_of", "recipe_with"]
@@ -52,28 +52,28 @@ def recipe_with(
 def captioner_of(recipe: Recipe) -> Backend | None:
     """Return the model that a recipe lets write; None if there is none."""
     for spec in recipe.stages:
-        value = getattr(spec.params, "captioner", None)
-        if value is not None:
-            return backend("generators", value, f"{spec.name}.captioner")
+        if spec.captioner is not None:
+            return backend("generators", spec.captioner, f"{spec.name}.captioner")
     return None
 
 
 def caveat_of(recipe: Recipe) -> str | None:
     """Return what to know before models that ship with the package judge or write; None if the recipe uses others."""
-    options = {"captioner": "--captioner", "scorers": "--scorer"}
-    used = [name for name in options if any(_embedded(spec.params, name) for spec in recipe.stages)]
+    named = {
+        "--captioner": [spec.captioner for spec in recipe.stages],
+        "--scorer": recipe.scorers.values(),
+    }
+    used = [option for option, values in named.items() if any(map(_is_embedded, values))]
     if not used:
         return None
     return (
         "the embedded models know the demo's drawn scenes only and are wrong about other pictures; "
-        f"name yours: {', '.join(options[name] for name in used)}"
+        f"name yours: {', '.join(used)}"
     )
 
 
-def _embedded(params: object, field: str) -> bool:
-    said = getattr(params, field, None)
-    values = list(said.values()) if field == "scorers" and isinstance(said, Mapping) else [said]
-    return any(value == "embedded" or (isinstance(value, Mapping) and "embedded" in value) for value in values)
+def _is_embedded(named: BackendValue | None) -> bool:
+    return named == "embedded" or (isinstance(named, Mapping) and "embedded" in named)
 
 
 def budget_of(recipe: Recipe, requests: int | None, tokens: int | None, cost: float | None) -> Budget:

@@ -81,27 +81,25 @@ class PlannedStage:
 
 def planned(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | None = None) -> PlannedStage:
     """Return what a stage would do with these amounts."""
-    experts = getattr(spec.params, "experts", None)
-    if experts:
-        total = amounts.images * len(experts)
+    if spec.experts:
+        total = amounts.images * len(spec.experts)
         old = round(total * amounts.known)
         return PlannedStage(
             name=spec.name,
-            model=", ".join(experts),
+            model=", ".join(spec.experts),
             what="expert calls",
             calls=total - old,
             remembered=old,
             problem=problem,
         )
-    if _captioner(spec) is not None:
+    if spec.captioner is not None:
         return _writing(spec, amounts, prices, problem)
-    scorers = getattr(spec.params, "scorers", None)
-    if scorers:
-        total = amounts.items * amounts.texts * len(scorers)
+    if spec.scorers:
+        total = amounts.items * amounts.texts * len(spec.scorers)
         old = round(total * amounts.known)
         return PlannedStage(
             name=spec.name,
-            model=", ".join(_short(value) for value in scorers.values()),
+            model=", ".join(_short(value) for value in spec.scorers.values()),
             what="texts to score",
             calls=total - old,
             remembered=old,
@@ -112,17 +110,13 @@ def planned(spec: StageSpec, amounts: Amounts, prices: Prices, problem: str | No
 
 def asks_the_ledger(spec: StageSpec) -> bool:
     """Return whether a stage makes calls that are remembered."""
-    params = spec.params
-    return (
-        bool(getattr(params, "experts", None) or getattr(params, "scorers", None))
-        or _captioner(spec) is not None
-    )
+    return bool(spec.experts or spec.scorers) or spec.captioner is not None
 
 
 def texts_added(spec: StageSpec) -> int:
     """Return how many captions a stage adds to a record, at most."""
     params: Any = spec.params
-    if _captioner(spec) is not None:
+    if spec.captioner is not None:
         return int(params.n) * len(set(params.aspects))
     return len(params.aspects) if spec.name == "compose" else 1 if spec.name == "normalise" else 0
 
@@ -132,10 +126,10 @@ def most_bytes(stages: Sequence[StageSpec], items: int, images: int) -> int:
     total = items * 2 * BYTES_A_CAPTION  # the original and its cleaned form
     for spec in stages:
         params: Any = spec.params
-        length = params.max_tokens * BYTES_A_TOKEN if _captioner(spec) is not None else 0
+        length = params.max_tokens * BYTES_A_TOKEN if spec.captioner is not None else 0
         # A text stands in the ledger, among the captions, and once more where it was shortened.
         total += items * texts_added(spec) * (3 * length + 2 * BYTES_A_CAPTION)
-        total += images * len(getattr(params, "experts", None) or ()) * 2 * BYTES_A_CAPTION
+        total += images * len(spec.experts) * 2 * BYTES_A_CAPTION
     return total
 
 
@@ -217,10 +211,6 @@ def _words(params: Any, named: Backend, records: Sequence[Record]) -> float | No
                 return None
             lengths.append(sum(1 / ASCII_CHARS_A_TOKEN if c.isascii() else 1.0 for c in asked))
     return fmean(lengths) if lengths else None
-
-
-def _captioner(spec: StageSpec) -> object | None:
-    return getattr(spec.params, "captioner", None)
 
 
 def _short(value: object) -> str:
