@@ -28,7 +28,7 @@ from recaption.audit.words import judgements_of
 from recaption.core.errors import RunFolderError, UserError
 from recaption.core.types import JsonValue, Record
 from recaption.datasets.atomic import make_folder, write_atomic
-from recaption.evaluation.report.typed_json import to_plain
+from recaption.datasets.typed_json import to_plain
 
 if TYPE_CHECKING:
     from recaption.audit.store import AuditStore

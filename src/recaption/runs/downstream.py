@@ -8,11 +8,11 @@ from pathlib import Path
 
 from recaption.datasets.atomic import make_folder, write_atomic
 from recaption.datasets.run_folder import RunFolder
+from recaption.datasets.typed_json import to_plain
 from recaption.evaluation.downstream.experiment import DownstreamProgress, downstream
 from recaption.evaluation.downstream.options import DownstreamOptions
 from recaption.evaluation.downstream.outcome import Outcome
 from recaption.evaluation.loading import load
-from recaption.evaluation.report.typed_json import to_plain
 from recaption.media.images import BatchImages
 from recaption.runs.evaluating import OURS, Request, images_policy
 from recaption.runs.run import limits_of

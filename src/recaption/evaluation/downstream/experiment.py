@@ -20,11 +20,11 @@ from recaption.core.errors import DataError, MissingExtraError, RunFolderError
 from recaption.core.protocols import Images
 from recaption.core.types import JsonValue
 from recaption.datasets.atomic import make_folder, write_atomic
+from recaption.datasets.typed_json import from_plain, to_plain
 from recaption.evaluation.downstream.data import Pairs, Tests, prepare
 from recaption.evaluation.downstream.options import DownstreamOptions
 from recaption.evaluation.downstream.outcome import MEASURES, Outcome, Trained, figures
 from recaption.evaluation.downstream.uncertainty import FEW_SEEDS
-from recaption.evaluation.report.typed_json import from_plain, to_plain
 from recaption.evaluation.subject import Subject
 
 if TYPE_CHECKING:

@@ -80,7 +80,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Recall of a model trained on each column. `recaption.evaluation.report.typed_json` writes and reads it."""
+    """Recall of a model trained on each column. `recaption.datasets.typed_json` writes and reads it."""
 
     columns: Sequence[str]
     """The first is the baseline."""

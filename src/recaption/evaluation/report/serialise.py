@@ -9,7 +9,7 @@ from typing import Any, Final
 import recaption
 from recaption.core.errors import DataError, UserError
 from recaption.datasets.atomic import write_atomic
-from recaption.evaluation.report.typed_json import from_plain, to_plain
+from recaption.datasets.typed_json import from_plain, to_plain
 from recaption.evaluation.result import Evaluation
 
 __all__ = ["FORMAT", "MAX_BYTES", "from_json", "read_json", "to_json", "write_json"]

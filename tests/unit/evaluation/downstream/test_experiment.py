@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from recaption.core.errors import BackendError, MissingExtraError, RunFolderError, UserError
+from recaption.datasets.typed_json import to_plain
 from recaption.evaluation.downstream import training
 from recaption.evaluation.downstream.experiment import DownstreamProgress, downstream
-from recaption.evaluation.report.typed_json import to_plain
 from tests.unit.evaluation.downstream.painted import TINY, images, painted, painted_items
 
 pytestmark = pytest.mark.slow

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from recaption.datasets.typed_json import from_plain, to_plain
 from recaption.evaluation.downstream.outcome import MEASURES, Outcome, Trained, figures
-from recaption.evaluation.report.typed_json import from_plain, to_plain
 
 
 def trained(hits: list[float], test: str = "references") -> Trained:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from recaption.evaluation.report.typed_json import from_plain, to_plain
+from recaption.datasets.typed_json import from_plain, to_plain
 from recaption.evaluation.result import Evaluation
 from tests.unit.evaluation.report.sample import TWO, sample
 
