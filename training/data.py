@@ -133,9 +133,10 @@ class ShardMaker:
             centres[k] = [v / scene.size_px * 2 - 1 for v in thing.box.centre]
         if scene.sign is not None:
             centres[THINGS] = [v / scene.size_px * 2 - 1 for v in scene.sign.box.centre]
+        masks = self._masks.instances(scene)
         return {
-            "cells": _owners(self._masks.instances(scene), MODEL_PX // CELL_PX),
-            "cells_small": _owners(self._masks.instances(scene), SMALL_PX // CELL_PX),
+            "cells": _owners(masks, MODEL_PX // CELL_PX),
+            "cells_small": _owners(masks, SMALL_PX // CELL_PX),
             "looks": looks,
             "centres": centres,
             "background": np.array(list(known.backgrounds).index(scene.background), dtype=np.int8),

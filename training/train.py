@@ -34,7 +34,6 @@ from transformers import PreTrainedTokenizerFast
 
 TOKENIZER_SCENES, TOKENIZER_SEED = 3_000, 1
 SETTLING_BATCHES = 30
-DEV_SCENES = 500
 
 
 class Pool:
@@ -97,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = (options.data, options.shards, options.workers, captions, scores)
         renderer = multiprocessing.get_context("spawn").Process(target=render, args=work)
         renderer.start()
-    rows = ShardMaker(captions, scores).make(DEV_SEED, DEV_SCENES)
+    rows = ShardMaker(captions, scores).make(DEV_SEED, options.dev)
     dev = {key: torch.from_numpy(values).to(options.device) for key, values in rows.items()}
     _say(
         options, event="start", weights=parameters(task.model), torch=torch.__version__, arguments=vars(options)
@@ -236,6 +235,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--first", type=at_least(1), default=20, help="shards at step 0")
     parser.add_argument("--every", type=at_least(1), default=8, help="steps until another shard joins")
     parser.add_argument("--check", type=at_least(1), default=2_000, help="steps between saves")
+    parser.add_argument("--dev", type=at_least(2), default=500, help="scenes, never trained on, of each check")
     parser.add_argument(
         "--workers", type=at_least(0), default=8, help="rendering processes; 0: another run renders"
     )

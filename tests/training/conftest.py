@@ -44,7 +44,6 @@ def run_training(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENIZERS_PARALLELISM", "false")
         patch.setattr(train, "SHARD", SCENES_PER_SHARD)
-        patch.setattr(train, "DEV_SCENES", 3)
         patch.setattr(train, "TOKENIZER_SCENES", 40)
         patch.setattr(train, "SETTLING_BATCHES", 2)
         data = tmp_path_factory.mktemp("shards")
@@ -54,7 +53,20 @@ def run_training(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> 
             write_shard(maker, data, k, SCENES_PER_SHARD)
 
         def run(model: str, out: Path, *more: str) -> Path:
-            size = ["--steps", "2", "--batch", "3", "--first", "1", "--every", "1", "--shards", "2"]
+            size = [
+                "--steps",
+                "2",
+                "--batch",
+                "3",
+                "--first",
+                "1",
+                "--every",
+                "1",
+                "--shards",
+                "2",
+                "--dev",
+                "3",
+            ]
             where = ["--data", str(data), "--workers", "0", "--device", "cpu", "--out", str(out)]
             train.main(["--model", model, *size, *where, *more])
             return out / model

@@ -38,8 +38,8 @@ def test_help_comes_from_the_root_of_the_repository() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a whole shard is rendered, by processes that compete with the other tests
 def test_a_training_as_it_is_started_by_hand(tmp_path: Path) -> None:
-    """Real shards, rendered by processes of their own while it waits: some half a minute on one core."""
-    size = ["--steps", "1", "--batch", "4", "--shards", "1", "--first", "1", "--workers", "1"]
+    """Real shards, rendered by processes of their own while it waits."""
+    size = ["--steps", "1", "--batch", "4", "--shards", "1", "--first", "1", "--dev", "8", "--workers", "1"]
     where = ["--data", str(tmp_path / "shards"), "--out", str(tmp_path), "--device", "cpu"]
     run = subprocess.run(
         [sys.executable, str(TRAINING / "train.py"), "--model", "captioner", *size, *where],
