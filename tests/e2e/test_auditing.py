@@ -122,6 +122,26 @@ def test_several_people_judge_and_their_links_are_their_own(run):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_a_link_that_was_sent_stays_good_where_others_reach_the_page(run):
+    with auditing(run, "--size", "5", "--auditor", "Ann"):
+        pass
+    sent = LINK.match("Ann: " + recaption("audit", "invite", run, "Ann").strip())
+    assert sent
+    command = [sys.executable, "-m", "recaption", "audit", str(run), "--port", "0", "--no-browser"]
+    command += ["--allow-host", "audit.example.org"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        is_open = re.match(r"http://audit\.example\.org:(\d+) is open for Ann\n", told)
+        assert is_open, told
+        tab = Tab(int(is_open[1]))
+        assert tab.enter(sent[3]) == 200
+        tab.close()
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_captions_are_compared_blind(run):
     with auditing(run, "--share", "1", "--compare", "2") as tabs:
         tab = tabs["me"]

@@ -42,11 +42,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """Judgements that came one after the other."""
+    """Judgements made when their auditors were about as far with their own work."""
 
     start: float
     end: float
-    """Seconds since 1970."""
+    """How far: shares of an auditor's judgements, in (0, 1)."""
     n: int
     accepted: float
     interval: Interval
@@ -60,7 +60,8 @@ class Drift:
 
     stretches: tuple[Stretch, ...]
     trend: Auc
-    """Chance that an accepting judgement is later than another: above .5 they grow milder, below it stricter."""
+    """Chance that an accepting judgement comes later in its auditor's work than another in theirs: above .5 they grow
+    milder, below it stricter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +102,36 @@ def pace(judgements: Sequence[Judgement]) -> Pace:
 
 
 def drift(judgements: Sequence[Judgement]) -> Drift:
-    """Return how acceptance went over time, in stretches of equally many judgements, 20 or more each."""
-    ordered = sorted(judgements, key=lambda j: (j.at, j.key, j.auditor))
-    n = len(ordered)
+    """Return how acceptance went over time, in stretches of equally many judgements, 20 or more each.
+
+    A mild auditor after a strict one is no drift, so each judgement is placed within its own auditor's work. Those
+    that nobody timed were brought in from elsewhere, in an order that says nothing; they are left out.
+    """
+    placed = _placed([j for j in judgements if j.seconds is not None])
+    n = len(placed)
     count = min(MOST_STRETCHES, n // FEWEST_IN_STRETCH)
     cuts = [n * i // count for i in range(count + 1)] if count else []
-    stretches = tuple(_stretch(ordered[start:end]) for start, end in pairwise(cuts))
-    times = np.array([j.at for j in ordered], dtype=np.float64)
-    accepted = np.array([j.kind == "accept" for j in ordered], dtype=np.bool_)
-    return Drift(stretches=stretches, trend=auc(times, accepted))
+    stretches = tuple(_stretch(placed[start:end]) for start, end in pairwise(cuts))
+    places = np.array([place for place, _ in placed], dtype=np.float64)
+    accepted = np.array([j.kind == "accept" for _, j in placed], dtype=np.bool_)
+    return Drift(stretches=stretches, trend=auc(places, accepted))
 
 
-def _stretch(judgements: Sequence[Judgement]) -> Stretch:
+def _placed(judgements: Sequence[Judgement]) -> list[tuple[float, Judgement]]:
+    """Return how far each auditor was with their own work at each judgement, in (0, 1), and it; in that order."""
+    by_auditor: dict[str, list[Judgement]] = {}
+    for judgement in sorted(judgements, key=lambda j: (j.at, j.key)):
+        by_auditor.setdefault(judgement.auditor, []).append(judgement)
+    placed = [((i + 0.5) / len(own), j) for own in by_auditor.values() for i, j in enumerate(own)]
+    return sorted(placed, key=lambda entry: (entry[0], entry[1].auditor))
+
+
+def _stretch(placed: Sequence[tuple[float, Judgement]]) -> Stretch:
+    judgements = [judgement for _, judgement in placed]
     accepted, n = sum(j.kind == "accept" for j in judgements), len(judgements)
     return Stretch(
-        start=judgements[0].at,
-        end=judgements[-1].at,
+        start=placed[0][0],
+        end=placed[-1][0],
         n=n,
         accepted=accepted / n,
         interval=wilson(accepted, n),

@@ -316,30 +316,33 @@ def _text(path: Path | None) -> str:
 def _serve(
     store: AuditStore, names: list[str], *, host: str, port: int, hosts: list[str], browser: bool
 ) -> None:
-    """Serve the page until it is interrupted, with a fresh link for everybody named, or for the only auditor."""
+    """Serve the page until it is interrupted, with a fresh link for everybody named.
+
+    Where nobody is named and the page is for this machine alone, its only auditor gets one. Elsewhere a link that was
+    sent to somebody stays good.
+    """
     from recaption import console
     from recaption.audit.project import About
-    from recaption.audit.web.serving import link, serve
+    from recaption.audit.web.serving import is_loopback, link, serve
 
     for name in names:
         if store.auditor_named(name) is None:
             store.add_auditor(name)
 
+    is_private = is_loopback(host) and not hosts
+
     def ready(origin: str) -> None:
         """Print the links, which end those before them: not before the page is there to be opened by them."""
         active = [auditor.name for auditor in store.auditors() if auditor.active]
-        invited = names or (active if len(active) == 1 else [] if active else ["me"])
+        invited = names or (active if len(active) == 1 and is_private else [] if active else ["me"])
         tokens = {name: _token(store, name) for name in invited}
         for name, token in tokens.items():
             console.out.print(f"{console.safe(name)}: {link(origin, token)}")
-        if tokens:
-            console.out.print(
-                "a link is good once; for another one: recaption audit invite OUT NAME", style="dim"
-            )
-        else:
+        if not tokens:
             console.out.print(f"{origin} is open for {console.safe(', '.join(active))}")
+        console.out.print("a link is good once; for another one: recaption audit invite OUT NAME", style="dim")
         console.out.print("Ctrl+C ends; everything that was said is kept", style="dim")
-        if browser and len(tokens) == 1:
+        if browser and is_private and len(tokens) == 1:
             import webbrowser
 
             webbrowser.open(link(origin, *tokens.values()))

@@ -1,7 +1,8 @@
 """From judgements to figures: what counts, how it is weighted, and whether intervals hold the truth."""
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -177,12 +178,15 @@ def test_pace_edits_and_reasons():
 
 def test_people_who_grow_milder_are_seen():
     rng = np.random.default_rng(4)
-    steady = drift(
-        [said(f"i{i}", "accept" if rng.random() < 0.7 else "reject", at=float(i)) for i in range(200)]
-    )
-    milder = drift(
-        [said(f"i{i}", "accept" if rng.random() < i / 200 else "reject", at=float(i)) for i in range(200)]
-    )
+
+    def over_time(
+        chance: Callable[[float], float], auditor: str = "ann", start: float = 0.0
+    ) -> list[Judgement]:
+        kinds: list[Outcome] = ["accept" if rng.random() < chance(i / 200) else "reject" for i in range(200)]
+        return [said(f"i{i}", kind, auditor, at=start + i, seconds=2.0) for i, kind in enumerate(kinds)]
+
+    steady = drift(over_time(lambda _: 0.7))
+    milder = drift(over_time(lambda when: when))
     assert len(milder.stretches) == 10
     assert sum(stretch.n for stretch in milder.stretches) == 200
     assert milder.stretches[0].accepted < milder.stretches[-1].accepted
@@ -191,7 +195,15 @@ def test_people_who_grow_milder_are_seen():
     assert steady.trend.low is not None
     assert steady.trend.high is not None
     assert steady.trend.low < 0.5 < steady.trend.high
-    assert drift([said("a")]).stretches == ()
+    assert drift([said("a", seconds=2.0)]).stretches == ()
+    # A mild auditor who comes after a strict one has not grown milder, and neither has anybody else.
+    both = drift([*over_time(lambda _: 0.5), *over_time(lambda _: 0.95, "bob", start=1_000.0)])
+    assert both.trend.low is not None
+    assert both.trend.high is not None
+    assert both.trend.low < 0.5 < both.trend.high
+    # What was brought in from elsewhere tells nothing of when it was said.
+    brought = [dataclasses.replace(j, seconds=None) for j in over_time(lambda when: when)]
+    assert drift(brought).trend.value is None
 
 
 def test_agreement_of_two_and_of_three():

@@ -7,6 +7,9 @@ Written with a byte order mark, which tells Excel that it is UTF-8. A character 
 (= + - @ and their full-width forms) gets an apostrophe in front where a cell begins with it, and where it comes after
 what another spreadsheet takes for the end of a cell: where decimals have commas, Excel cuts a file with commas at its
 semicolons. An apostrophe in such a place gets one too, so that one can be taken off again, whatever was there.
+
+What people typed was never guarded. In their text an apostrophe is taken off only where it came with a piece that they
+copied from the captions of the row.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -99,6 +102,19 @@ def unguarded(cell: str) -> str:
     return _GUARDED.sub(r"\1", plainer)
 
 
+def _typed(cell: str, captions: Collection[str]) -> str:
+    """Return what somebody wrote, perhaps by changing what stands guarded in other cells of the row."""
+    if cell in captions:
+        return unguarded(cell)
+    copied = {_guard(caption, found) for caption in captions for found in _GUARDED.finditer(caption)} - {""}
+    return _GUARDED.sub(lambda found: found[1] if _guard(cell, found) in copied else found[0], cell)
+
+
+def _guard(cell: str, found: re.Match[str]) -> str:
+    """Return a guard with what is around it, by which it is known again; an empty text where there is none."""
+    return cell[found.start() : found.end() + 1] if found.end() > found.end(1) else ""
+
+
 def _columns(outing: Outing) -> list[str]:
     shown = [letter.lower() for letter in outing.letters] or ["caption", "original"]
     filled_in = [column for column in FILLED_IN if column != "text" or not outing.compares]
@@ -133,14 +149,18 @@ def _check_columns(found: Sequence[str], known: Sequence[str]) -> None:
 
 def _outcome(values: Mapping[str, object], place: str, source: str) -> Outcome:
     cells: dict[str, str] = {}
+    guarded_cells: list[str] = []
     for column, value in values.items():
         name, cell = _column(column), str(value or "")
         if len(cell) > MAX_CELL_CHARS:
             raise UserError(f"{place}: a cell of {len(cell):,} characters; at most {MAX_CELL_CHARS:,} are read")
         if _NOT_TEXT.search(cell):
             raise UserError(f"{place}: column {name!r} is not UTF-8; save the file as CSV UTF-8")
-        cells[name] = unguarded(cell)
+        cells[name] = cell if name in FILLED_IN else unguarded(cell)
+        if name not in FILLED_IN:
+            guarded_cells.append(cell)
     said = {name: cells.get(name, "") for name in FILLED_IN}
+    said["text"] = _typed(said["text"], guarded_cells)
     choice = said["verdict"].strip()
     if choice.lower() == SKIP:
         return Aside("skipped", place)

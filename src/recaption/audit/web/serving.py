@@ -18,7 +18,7 @@ from recaption.audit.web.guard import own_origins
 from recaption.core.errors import UserError
 from recaption.media.images import Limits
 
-__all__ = ["PageServer", "check_host", "link", "serve"]
+__all__ = ["PageServer", "check_host", "is_loopback", "link", "serve"]
 
 MAX_CONNECTIONS: Final = 512
 MAX_HEAD_BYTES: Final = 16 * 1024
@@ -63,7 +63,7 @@ def check_host(store: AuditStore, host: str, names: Sequence[str] = ()) -> None:
             raise UserError(
                 f"{name!r:.100} is no name of a host: give audit.example.org, audit.example.org:8080 or https://…"
             )
-    if _is_loopback(host):
+    if is_loopback(host):
         return
     if not any(auditor.active for auditor in store.auditors()):
         raise UserError(
@@ -160,7 +160,8 @@ def _address(host: str, port: int, names: Sequence[str]) -> str:
     return f"http://{name}:{port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether what listens on a host can be reached from this machine alone."""
     if host == "localhost":
         return True
     try:

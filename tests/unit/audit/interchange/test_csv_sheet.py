@@ -93,7 +93,7 @@ def test_no_id_can_be_taken_for_a_number(tmp_path):
             assert re.match("[iv][0-9a-f]", row["version"])
 
 
-texts = st.sampled_from([*HOSTILE, "a cat on a mat", ""]) | st.text(max_size=40)
+texts = st.sampled_from([*HOSTILE, "a cat on a mat", "a copy", ""]) | st.text(max_size=40)
 verdicts = st.sampled_from(["accept", "edit", "reject", "skip", ""])
 people = st.lists(st.tuples(st.sampled_from(range(len(HOSTILE))), verdicts, texts, texts), max_size=5)
 
@@ -114,7 +114,7 @@ def test_what_was_filled_in_is_what_stands(tmp_path_factory, said, delimiter, ca
             for number, verdict, text, reason in answers:
                 text, reason = plain(text), plain(reason)[:2_000]
                 rows[number].update(verdict=f" {verdict.upper()} " if careless else verdict)
-                rows[number].update(text=guarded(text), reason=guarded(reason))
+                rows[number].update(text=rows[number]["caption"] if text == "a copy" else text, reason=reason)
             for number, row in enumerate(rows):
                 word = expected_word(row, HOSTILE[number])
                 if word is not None:
@@ -133,7 +133,8 @@ EVERY_ROW = ("imported", "skipped", "not judged", "refused")
 
 
 def expected_word(row, shown):
-    verdict, text = row["verdict"].strip().lower(), unguarded(row["text"])
+    verdict, text = row["verdict"].strip().lower(), row["text"]
+    text = unguarded(text) if text == row["caption"] else text  # copied as it stood there, or typed
     text, shown = (t.replace("\r\n", "\n").replace("\r", "\n").strip() for t in (text, plain(shown)))
     changed = text not in ("", shown)
     if verdict == "reject":
@@ -141,6 +142,22 @@ def expected_word(row, shown):
     if verdict != "skip" and changed:
         return "edit", text
     return ("accept", None) if verdict == "accept" else None
+
+
+@pytest.mark.parametrize(
+    ("caption", "typed", "meant"),
+    [
+        ("A shop window", "Two signs, '-50 %' and 'SALE'", "Two signs, '-50 %' and 'SALE'"),
+        ("A shop window", "'+1' is painted on it", "'+1' is painted on it"),
+        ("-50 % on shoes; =SUM", "'-50 % on red shoes; '=SUM", "-50 % on red shoes; =SUM"),
+        ("-50 % on shoes", "'-50 % on shoes, '@home' below", "-50 % on shoes, '@home' below"),
+    ],
+)
+def test_only_an_apostrophe_that_was_copied_is_taken_off(tmp_path, caption, typed, meant):
+    with audit(tmp_path, captions(caption)) as store:
+        import_verdicts(store, filled_in(store, tmp_path, verdict="edit", text=typed, note="'- so"), "csv")
+        assert standing(store) == {("key 0", "Anna"): ("edit", meant)}
+        assert [verdict.draft.note for verdict in store.verdicts()] == ["'- so"]
 
 
 def test_an_accept_with_another_text_is_an_edit_and_said_so(tmp_path):
