@@ -8,8 +8,8 @@ Written with a byte order mark, which tells Excel that it is UTF-8. A character 
 what another spreadsheet takes for the end of a cell: where decimals have commas, Excel cuts a file with commas at its
 semicolons. An apostrophe in such a place gets one too, so that one can be taken off again, whatever was there.
 
-What people typed was never guarded. In their text an apostrophe is taken off only where it came with a piece that they
-copied from the captions of the row.
+What people typed was never guarded. In their text an apostrophe is taken off only where it came with a piece that
+they copied from the captions of the row.
 """
 
 from __future__ import annotations
