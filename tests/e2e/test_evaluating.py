@@ -177,6 +177,15 @@ def test_two_runs_are_compared_over_what_they_share(out, tmp_path):
     words = next(row for row in found["rows"] if row["about"]["name"] == "words")
     assert words["effects"]["other"]["delta"] < 0
     assert "two run folders" in recaption("compare", out, "--out", tmp_path / "x", code=2)
+    table = next((other / "captions").glob("*.parquet"))
+    assert "is no run folder" in recaption("compare", out, table, "--out", tmp_path / "x", code=2)
+    # A run's own report is not written over by one of something else.
+    assert "of that run alone" in recaption("compare", out, other, "--out", other, *TEXTS_ONLY, code=2)
+
+
+def test_a_seed_below_zero_is_refused_at_once(out):
+    assert "--seed" in recaption("eval", out, "--seed", "-1", code=2)
+    assert "seed" in recaption("eval", out, "--set", "seed=-1", code=2)
 
 
 def report_input(out: Path) -> str:

@@ -100,7 +100,9 @@ Overlap = Annotated[int | None, typer.Option("--overlap", min=1, max=100, help="
 Guideline = Annotated[
     Path | None, typer.Option("--guideline", help="A text file with what counts as right, shown on the page.")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Decides the sample; default: the run's, or 0.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Decides the sample; default: the run's, or 0.")
+]
 Lease = Annotated[
     float | None,
     typer.Option("--lease", help="Seconds an item is set aside for whoever has it on screen; default: 600."),

@@ -70,7 +70,7 @@ Metrics = Annotated[
 Sample = Annotated[
     int, typer.Option("--sample", min=0, help="Evaluate a seeded sample of so many items; 0 for all.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Decides the sample and every other random choice.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the sample and every other random choice.")]
 FailIf = Annotated[
     list[str] | None,
     typer.Option(
@@ -174,12 +174,20 @@ def compare(
             "compare needs two run folders or more, the baseline first: recaption compare OUT1 OUT2"
         )
     paths = [str(path.absolute()) for path in outs]
+    folders = _run_folders(paths)
+    if len(folders) < len(paths):
+        known = {str(folder.root) for folder in folders}
+        other = next(path for path in paths if path not in known)
+        raise UserError(
+            f"{other} is no run folder. Two columns of one dataset are compared by "
+            "recaption eval INPUT --old COLUMN --new COLUMN"
+        )
     names = _distinct_names(outs)
     _evaluate(
         Request(
             readers=[open_reader({"path": path, "options": {}}) for path in paths],
             sources=paths,
-            folders=_run_folders(paths),
+            folders=folders,
             columns=[Column(name, "chosen", i) for i, name in enumerate(names)],
             references=references,
             by=by or (),

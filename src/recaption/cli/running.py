@@ -60,7 +60,7 @@ def run(
     expert: Expert = None,
     set_: Set = None,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every random choice.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Batches in flight; default: one per core.")
     ] = None,
@@ -127,7 +127,7 @@ def plan(
     expert: Expert = None,
     set_: Set = None,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option(help="That of the run; another one draws other texts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="That of the run; another one draws other texts.")] = 0,
     shard_size: Annotated[int, typer.Option(min=1, help="Records a shard.")] = 1000,
 ) -> None:
     """Say what a run would cost: calls, tokens, money, time, disk. Nothing is spent, loaded or written."""

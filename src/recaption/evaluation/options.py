@@ -14,7 +14,7 @@ __all__ = ["Options"]
 class Options(StrictModel):
     """All have defaults that suit a first look."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Decides the sample, resamples, bags and every other random choice."""
     batch_size: int = Field(default=64, ge=1)
     """Items whose images are decoded together."""

@@ -32,6 +32,7 @@ from recaption.core.types import JsonValue, Record
 from recaption.datasets.atomic import make_folder, write_atomic
 from recaption.datasets.ledger import SqliteLedger
 from recaption.datasets.meter import Budget, SqliteMeter
+from recaption.datasets.readers.run_folder import is_run_folder
 from recaption.datasets.run_folder import RunFolder
 from recaption.datasets.stored import stored_text
 from recaption.evaluation.background import captions_digest, run_background
@@ -94,9 +95,12 @@ def evaluate_into(
     """Evaluate, write what was found into a folder, and return it. Evaluate again and finished calls are remembered.
 
     Raises:
-        UserError: There is nothing to evaluate, a model cannot be loaded, the folder holds something else.
+        UserError: There is nothing to evaluate, a model cannot be loaded, the folder is another run's or holds
+            something else.
         BackendError: A model or service is gone.
     """
+    if is_run_folder(out) and [folder.root.resolve() for folder in request.folders] != [out.resolve()]:
+        raise UserError(f"--out {out}: the report there is of that run alone; name another folder to write to.")
     metrics = [
         cast("type[Metric]", resolve("metrics", name))() for name in request.metrics or known_names("metrics")
     ]
@@ -238,7 +242,7 @@ def stored_evaluation(out: Path) -> Evaluation | None:
         return None
     found = read_json(path)
     folder = RunFolder(out)
-    if (out / "run.json").is_file() and found.about.get("captions") != [captions_digest(folder)]:
+    if is_run_folder(out) and found.about.get("captions") != [captions_digest(folder)]:
         raise UserError(
             f"the captions in {out} have changed since they were evaluated; evaluate them again: recaption eval {out}"
         )
