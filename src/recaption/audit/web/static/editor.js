@@ -2,6 +2,7 @@
 
 import { captionNode, legend } from "./caption.js";
 import { button, el, t } from "./dom.js";
+import { isComposed } from "./keys.js";
 
 // Text areas turn line ends into \n; a caption that was not touched keeps its own.
 const lines = (text) => text.replace(/\r\n?/g, "\n");
@@ -43,7 +44,7 @@ export class Editor {
   }
 
   pressed(event) {
-    if (event.isComposing) return;
+    if (isComposed(event)) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) this.save();

@@ -60,10 +60,10 @@ export class Judge {
     return [captionNode(this.subject, { before: this.original }), legend(this.original, this.subject, "diff")];
   }
 
-  /** Carry out an action of the bar; false where it is not for this side. */
+  /** Carry out an action of the bar; false where it is not for this side. Who accepts while editing means their text. */
   do(action) {
     const actions = {
-      accept: () => this.verdict({ action: "accept" }),
+      accept: () => (this.mode === "edit" ? this.editor.save() : this.verdict({ action: "accept" })),
       edit: () => (this.mode === "edit" ? this.editor.area.focus() : this.edit()),
       reject: () => (this.mode === "reject" ? this.look() : this.reject()),
       diff: () => this.compare(),

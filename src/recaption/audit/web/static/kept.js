@@ -32,6 +32,29 @@ const name = (part) => `recaption.audit.${room}.${part}`;
 
 export const recall = (part, otherwise = null) => read(session, name(part), otherwise);
 export const keep = (part, value) => write(session, name(part), value);
+
+/** Return the names of others whose words still wait in this window, for one audit or, before it is known, for any. */
+export function othersWaiting(project = "") {
+  const names = [];
+  try {
+    for (const key of Object.keys(session())) {
+      const [, place] = /^recaption\.audit\.(.+)\.outbox$/.exec(key) ?? [];
+      if (!place || place === room || !place.startsWith(project) || !read(session, key, []).length) continue;
+      names.push(read(session, `recaption.audit.${place}.name`, "–"));
+    }
+  } catch { /* shut: then nothing is kept either */ }
+  return names;
+}
+
+/** Say to all windows who is here now, and call `changed` when another one says somebody else: they share the cookie. */
+export function here(changed) {
+  const now = room;
+  setTaste("who", now);
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key === "recaption.audit.who" && newValue && newValue !== now) changed();
+  });
+}
+
 export const taste = (part, otherwise = null) => {
   try { return local().getItem(`recaption.audit.${part}`) ?? otherwise; } catch { return otherwise; }
 };

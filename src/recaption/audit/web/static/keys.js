@@ -8,6 +8,9 @@ const ACTIONS = {
 const STEP_PX = 80;
 const ARROWS = { ArrowLeft: [STEP_PX, 0], ArrowRight: [-STEP_PX, 0], ArrowUp: [0, STEP_PX], ArrowDown: [0, -STEP_PX] };
 
+/** Whether a key goes to an input method. Safari ends a composition before the key that ended it, and says 229. */
+export const isComposed = (event) => event.isComposing || event.keyCode === 229;
+
 /** Call `own(key)` first, which tells whether the side took it, then `act(name)` or `pan(x, y)`. */
 export function listen({ own, act, pan }) {
   document.addEventListener("keydown", (event) => {

@@ -3,10 +3,12 @@
 import { call, mayPass, pause } from "./api.js";
 import { Compare } from "./compare.js";
 import * as dialogs from "./dialogs.js";
+import { enter, heedLinks, letIn } from "./door.js";
 import { $, show, t, toast } from "./dom.js";
 import { Judge } from "./judge.js";
-import { keep, keepFor, recall, setTaste } from "./kept.js";
+import { here, keep, keepFor, othersWaiting, recall, setTaste } from "./kept.js";
 import { listen } from "./keys.js";
+import "./once.js";
 import * as screens from "./screens.js";
 import { Stage } from "./stage.js";
 import { Work } from "./work.js";
@@ -30,7 +32,8 @@ function pressed(states) {
 }
 
 function progressed(progress) {
-  const waiting = work ? work.outbox.entries.filter((entry) => entry.path === "/api/verdict" && !entry.body.base).length : 0;
+  if (!work) return;
+  const waiting = work.outbox.entries.filter((entry) => entry.path === "/api/verdict" && !entry.body.base).length;
   show($("progress"));
   $("mine").textContent = t("yours", { done: progress.mine_done + waiting });
   $("overall").textContent = t("overall", { done: progress.finished, all: progress.items });
@@ -43,15 +46,20 @@ function progressed(progress) {
 
 let isOffline = false;
 
-function troubled(is) {
-  if (is === isOffline) return;
+function offline(is) {
   isOffline = is;
   $("banner").textContent = is ? t("offline") : "";
   show($("banner"), is);
-  if (!is) toast(t("back_online"));
+}
+
+function troubled(is) {
+  if (is === isOffline) return;
+  offline(is);
+  if (!is && !recall("lost", []).length) toast(t("back_online"));
 }
 
 function shown(held, draft) {
+  if (!work) return;
   screens.work();
   shownAt = performance.now();
   document.body.dataset.item = String(held.item.item);
@@ -62,12 +70,13 @@ function shown(held, draft) {
 }
 
 function waiting() {
-  if (work.current) return;
+  if (!work || work.current) return;
   stage.clear();
   screens.waiting(isOffline ? "waiting" : "working");
 }
 
 function emptied(progress) {
+  if (!work) return;
   delete document.body.dataset.item;
   stage.clear();
   screens.done(progress, { revisit: () => work.revisit(), undo: () => work.undo() });
@@ -101,9 +110,10 @@ function lost(entry, answer) {
 function showLost() {
   const [first] = recall("lost", []);
   if (!first || document.querySelector("dialog[data-name=conflict]")) return;
+  const mine = work; // where the session ends meanwhile, it still keeps what is said here
   dialogs.conflict(first.entry, first.answer, {
-    insist: (entry, base) => work.insist(entry, base),
-    reopen: (entry) => work.reopen(entry),
+    insist: (entry, base) => mine.insist(entry, base),
+    reopen: (entry) => mine.reopen(entry),
     shown: (card) => cards.get(card) ?? null,
     closed: () => {
       keep("lost", recall("lost", []).slice(1));
@@ -142,39 +152,55 @@ function pan(x, y) {
   return true;
 }
 
-/** Use up the token of the link; true where that worked or there is none. */
-async function enter() {
-  const token = /[#&]token=([^&]+)/.exec(location.hash)?.[1];
-  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
-  if (!token) return true;
-  return (await patiently(() => call("/enter", { token: decodeURIComponent(token) }))).ok;
+/** Nobody is let in: say so, with no work behind it that keys could reach, and go on when somebody is. */
+function gate(wasUsed) {
+  const holds = work ? work.outbox.length > 0 : othersWaiting().length > 0;
+  work = null;
+  stage?.clear();
+  delete document.body.dataset.item;
+  offline(false);
+  screens.gate(wasUsed, holds);
+  letIn();
+}
+
+/** Where others have left words in this window, say so, once as long as they are the same. */
+async function heedOthers() {
+  const names = othersWaiting(session.project);
+  if (names.length && recall("told") !== names.join()) {
+    await new Promise((resolve) => { screens.others(names, session.auditor.name, resolve); });
+    screens.waiting("working");
+  }
+  keep("told", names.length ? names.join() : null);
 }
 
 async function patiently(ask) {
   for (let wait = 400; ; wait = Math.min(2 * wait, 8000)) {
     const answer = await ask();
-    troubled(mayPass(answer.status));
     if (!mayPass(answer.status)) return answer;
+    troubled(true);
     await pause(wait);
   }
 }
 
 async function begin() {
   screens.waiting("working");
-  const entered = await enter();
+  const entered = await enter(patiently);
   const answer = await patiently(() => call("/api/session"));
   if (!answer.ok) {
-    if (answer.status === 401) screens.gate(!entered, false);
+    offline(false);
+    if (answer.status === 401) gate(!entered);
     else screens.broken(answer.body.message ?? String(answer.status));
     return;
   }
   session = answer.body;
   keepFor(session.project, session.auditor.id);
+  here(() => location.reload());
+  keep("name", session.auditor.name);
+  await heedOthers();
   stage = new Stage(pressed);
   const Side = session.task === "compare" ? Compare : Judge;
   side = new Side($("side"), { reasons: session.reasons, say, drafted: (state) => work.drafted(state), pressed });
-  const shut = () => screens.gate(false, work.outbox.length > 0);
-  work = new Work(session, { shown, waiting, emptied, progressed, troubled, shut, lost, undone });
+  work = new Work(session, { shown, waiting, emptied, progressed, troubled, shut: () => gate(false), lost, undone });
   showLost();
   await work.begin();
 }
@@ -191,5 +217,6 @@ document.addEventListener("click", (event) => {
   if (name) act(name);
 });
 listen({ own: (key) => Boolean(work?.current && side.key(key)), act, pan });
+heedLinks();
 language();
 begin();

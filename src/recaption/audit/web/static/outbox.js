@@ -17,6 +17,7 @@ export class Outbox {
     this.running = false;
     this.wake = null;
     this.isTroubled = false;
+    this.isStopped = false;
     addEventListener("online", () => this.wake?.());
   }
 
@@ -36,11 +37,16 @@ export class Outbox {
     this.run();
   }
 
+  /** Send nothing more from here: whose session comes next is not known. What waits stays kept. */
+  stop() {
+    this.isStopped = true;
+  }
+
   async run() {
-    if (this.running) return;
+    if (this.running || this.isStopped) return;
     this.running = true;
     let wait = FIRST_PAUSE_MS;
-    while (this.entries.length) {
+    while (this.entries.length && !this.isStopped) {
       const entry = this.entries[0];
       const answer = await call(entry.path, entry.body);
       if (answer.status === 401) {
@@ -56,11 +62,12 @@ export class Outbox {
         continue;
       }
       wait = FIRST_PAUSE_MS;
-      this.isTroubled = false;
-      this.troubled(false);
       this.entries.shift();
       keep("outbox", this.entries);
       this.settled(entry, answer);
+      if (this.entries.length) continue;
+      this.isTroubled = false;
+      this.troubled(false); // not before: it says that everything is saved
     }
     this.running = false;
   }

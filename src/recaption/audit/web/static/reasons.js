@@ -1,6 +1,7 @@
 // Why a caption is rejected: a digit, or one's own words.
 
 import { button, el, t } from "./dom.js";
+import { isComposed } from "./keys.js";
 
 export class Reasons {
   /** `chosen(reason)` gets the reason, `typed(words)` own words as they grow; `left()`: nothing was chosen. */
@@ -16,10 +17,11 @@ export class Reasons {
     });
     this.input.addEventListener("input", () => typed(this.input.value));
     this.input.addEventListener("keydown", (event) => {
+      if (isComposed(event)) return;
       if (event.key === "Escape") {
         event.stopPropagation();
         left();
-      } else if (event.key === "Enter" && !event.isComposing && this.input.value.trim()) {
+      } else if (event.key === "Enter" && this.input.value.trim()) {
         event.preventDefault();
         chosen(this.input.value.trim());
       }

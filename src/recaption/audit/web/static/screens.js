@@ -22,6 +22,13 @@ export function gate(wasUsed, holds) {
     holds ? el("p", {}, t("gate_kept")) : null);
 }
 
+/** Words of others wait in this window, and whoever is here now cannot send them. */
+export function others(names, name, go) {
+  const told = { others: names.join(", "), name };
+  screen("others", el("h1", {}, ...plain(t("others_wait_title", told))), el("p", {}, ...plain(t("others_wait_text", told))),
+    el("div", { class: "row" }, button(t("others_wait_go", told), "go-on", { kind: "good", onclick: go })));
+}
+
 export function waiting(what) {
   screen("waiting", el("p", { class: "quiet" }, t(what)));
 }
@@ -57,9 +64,7 @@ export function done(progress, { revisit, undo }) {
 }
 
 function time(ms) {
-  const minutes = Math.floor(ms / 60000);
-  const seconds = Math.round((ms % 60000) / 1000);
-  const hours = Math.floor(minutes / 60);
-  if (hours) return `${hours} h ${minutes % 60} min`;
-  return minutes ? `${minutes} min ${seconds} s` : `${seconds} s`;
+  const all = Math.round(ms / 1000); // first of all, or a minute could have 60 seconds
+  const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  return t(hours ? "time_hours" : minutes ? "time_minutes" : "time_seconds", { hours, minutes, seconds });
 }

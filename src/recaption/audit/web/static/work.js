@@ -15,10 +15,10 @@ const LONGEST_PAUSE_MS = 8000;
 export class Work {
   /** `on` is told: shown(held, draft), waiting(), emptied(progress), progressed(progress), troubled(bool), shut(), lost(entry, answer). */
   constructor(session, on) {
-    Object.assign(this, { session, on, current: null, ahead: [], fetching: null, skipped: false, seen: new Set() });
+    Object.assign(this, { session, on, current: null, ahead: [], fetching: null, skipped: false, isShut: false, seen: new Set() });
     this.clock = new Clock();
-    this.outbox = new Outbox((entry, answer) => this.settled(entry, answer), on.troubled, on.shut);
-    this.tabs = new Tabs(`recaption.audit.${session.project}.${session.auditor.id}`, () => this.places);
+    this.outbox = new Outbox((entry, answer) => this.settled(entry, answer), on.troubled, () => this.shut());
+    this.tabs = new Tabs(`recaption.audit.${session.project}.${session.auditor.id}`, () => [...this.places, ...this.outbox.items]);
     this.active = performance.now();
     for (const sign of ["keydown", "pointerdown", "wheel"]) {
       addEventListener(sign, () => { this.active = performance.now(); }, { passive: true });
@@ -48,7 +48,7 @@ export class Work {
       await (this.fetching ?? this.fetch());
       clearTimeout(slow);
     }
-    if (this.current) return undefined; // an undo has brought one back meanwhile
+    if (this.current || this.isShut) return undefined; // an undo has brought one back meanwhile
     const next = this.ahead.shift();
     if (!next) {
       if (this.skipped) {
@@ -85,13 +85,13 @@ export class Work {
       const beside = [...new Set([...this.places, ...this.outbox.items, ...(await this.tabs.others())])];
       const answer = await call("/api/next", { beside, skipped: this.skipped });
       if (answer.ok) {
-        this.on.troubled(this.outbox.length > 0 && this.outbox.isTroubled);
+        if (!this.outbox.length) this.on.troubled(false); // otherwise the outbox says so when it is empty
         this.progressed(answer.body.progress);
         await this.take(answer.body.item);
         return;
       }
       if (answer.status === 401) {
-        this.on.shut();
+        this.shut();
         return;
       }
       if (!mayPass(answer.status)) {
@@ -113,6 +113,14 @@ export class Work {
     this.ahead.push(heldOf(item));
   }
 
+  /** The session has ended: ask and send nothing more, in whoever's name it might be. */
+  shut() {
+    if (this.isShut) return;
+    this.isShut = true;
+    this.outbox.stop();
+    this.on.shut();
+  }
+
   /** Go through what was skipped before. */
   revisit() {
     this.skipped = true;
@@ -127,10 +135,13 @@ export class Work {
       request: requestId(), item: item.item, fence: item.fence, shown: item.shown,
       guideline: this.session.guideline_version, took_ms: this.clock.ms, ...draft,
     };
-    this.remember(item.item, draft);
+    const { text = null, own = "" } = recall(`draft.${item.item}`, {}); // written and not said: an undo brings it back
+    this.remember(item.item, { text, own, ...draft });
+    keep(`draft.${item.item}`, null);
     this.send("/api/verdict", body, item.item);
   }
 
+  /** Leave the item to others; what was written stays here for when it comes back. */
   skip() {
     const { item } = this.current;
     this.send("/api/skip", { request: requestId(), fence: item.fence }, item.item);
@@ -138,7 +149,6 @@ export class Work {
 
   send(path, body, item) {
     this.clock.end();
-    keep(`draft.${item}`, null);
     forget(this.current);
     this.outbox.push({ path, body, item });
     this.on.progressed(this.progress);
@@ -192,7 +202,7 @@ export class Work {
     this.on.undone(back);
     if (!back) return;
     const said = recall("said", []).find(([item]) => item === back.item);
-    if (said) keep(`draft.${back.item}`, draftOf(said[1]));
+    if (said && !recall(`draft.${back.item}`)) keep(`draft.${back.item}`, draftOf(said[1]));
     clearTimeout(this.polling);
     this.aside();
     this.present(heldOf(back));
@@ -240,6 +250,6 @@ async function forget(held) {
 function draftOf(body) {
   return {
     text: body.text ?? null, facts: body.facts ?? [], mode: body.action === "edit" ? "edit" : "look",
-    own: body.action === "reject" ? body.reason : "",
+    own: body.action === "reject" ? body.reason : body.own ?? "",
   };
 }
