@@ -40,6 +40,13 @@ _LACKS: Final[Mapping[Need, str]] = {
     "judge": "no judge; name one with --judge, say http://127.0.0.1:8000/v1#MODEL",
 }
 
+_LOOKS: Final[frozenset[Need]] = frozenset({"images", "labels"})
+"""A metric that needs one of these can tell how texts fit their images."""
+_DECIDING: Final[tuple[Need, ...]] = ("scorer", "judge", "labels")
+_GIVEN_BY_HAND: Final = frozenset(_LACKS.values()) - {_LACKS["images"]}
+"""Reasons that name what can be asked for as well; where another one stands, it is what stopped the metrics."""
+_MOST_REASONS: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -103,7 +110,9 @@ def evaluate(
     evaluation = Evaluation(
         columns=subject.columns,
         headline=first.about.name if first else None,
-        verdict=no_verdict(failed) if failed else verdict(rows, subject.columns),
+        verdict=no_verdict(failed)
+        if failed
+        else verdict(rows, subject.columns, _lacking(subject, tools, metrics, measured.skipped)),
         findings=findings(rows, parts, subject.columns, controls),
         counts={
             **counts,
@@ -145,6 +154,18 @@ def measure(
         if lack is not None:
             found.skipped.append(Skipped(metric=metric.name, reason=lack))
     return found
+
+
+def _lacking(subject: Subject, tools: Tools, metrics: Sequence[Metric], skipped: Sequence[Skipped]) -> str:
+    """Return why no metric that looks at the images says anything."""
+    looking = {metric.name for metric in metrics if metric.needs & _LOOKS}
+    reasons = list(dict.fromkeys(s.reason for s in skipped if s.metric in looking))
+    if not reasons:
+        return "the metrics that look at the images were not asked for"
+    if not any(_has(need, subject, tools) for need in _DECIDING):
+        return "there was no scorer, no judge, and nobody to say what is in the images"
+    stopped = [reason for reason in reasons if reason not in _GIVEN_BY_HAND]
+    return "; ".join((stopped or reasons)[:_MOST_REASONS])
 
 
 def old_against_old(subject: Subject, tools: Tools, metrics: Sequence[Metric]) -> Control:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from recaption.evaluation.measures import Control, Group
@@ -19,6 +19,14 @@ _UNSURE: Final = {
     "no clear change": "no clear change from",
     "no interval": "too few items to tell from",
 }
+_UNCOMPARED: Final[Mapping[Group, str]] = {
+    "retrieval": "no item has both an image that could be read and texts of both columns",
+    "agreement": "no item has both an image that could be read and texts of both columns",
+    "judges": "the judge gave no verdict on any item",
+    "faithfulness": "no item has both a known content and texts of both columns",
+}
+"""Why a figure that was measured compares nothing. A judge comes after those whose images could not be read, since it
+gives no verdict on these either."""
 _MOST_NAMED: Final = 8
 _MOST_FAILED: Final = 2
 _LARGE_SLICE: Final = 50
@@ -26,20 +34,29 @@ _LARGE_SLICE: Final = 50
 
 
 def headline(rows: Sequence[Row]) -> Row | None:
-    """Return the figure that the verdict speaks of; None if there is no primary one that compares."""
+    """Return the figure that the verdict speaks of, one with an interval if any has; None if none compares."""
     compared = [r for r in rows if r.about.primary and any(e.delta is not None for e in r.effects.values())]
-    return next((row for group in _STANDING for row in compared if row.about.group == group), None)
+    standing = [row for group in _STANDING for row in compared if row.about.group == group]
+    # However high its standing, a figure of too few items for an interval decides nothing.
+    sure = (row for row in standing if any(e.low is not None for e in row.effects.values()))
+    return next(sure, standing[0] if standing else None)
 
 
-def verdict(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Return one sentence on every column but the first, by the headline figure."""
+def verdict(rows: Sequence[Row], columns: Sequence[str], lacking: str = "") -> str:
+    """Return one sentence on every column but the first, by the headline figure.
+
+    Args:
+        lacking: Why there is no figure that could be the headline, where there is none.
+    """
     if len(columns) == 1:
         return f"{columns[0]} is described by itself; name other texts to hold it against."
     row = headline(rows)
     if row is None:
+        primary = {r.about.group for r in rows if r.about.primary}
+        why = next((said for group, said in _UNCOMPARED.items() if group in primary), lacking)
         return (
-            f"Whether {_listed(columns[1:])} fits the images better than {columns[0]} was not measured: there was no "
-            "scorer, no judge, and nobody to say what is in the images. The texts alone are compared."
+            f"Whether {_listed(columns[1:])} fits the images better than {columns[0]} was not measured: {why}. "
+            "The texts alone are compared."
         )
     return " ".join(_sentence(row, columns[0], column) for column in columns[1:])
 

@@ -128,6 +128,43 @@ def test_what_cannot_run_is_skipped_with_what_is_missing(tools: Tools, need: Nee
     assert "was not measured" in told.verdict
 
 
+MISSING = "there was no scorer, no judge, and nobody to say what is in the images"
+SEEING: frozenset[Need] = frozenset({"images", "scorer"})
+
+
+@dataclass
+class Described(Letters):
+    """Says something of texts that decides nothing."""
+
+    def score(self, subject: Subject, facts: dict[str, list[float]]) -> Sequence[Result]:
+        about = About(name=self.name, title="Letters", group="length")
+        return [Additive(about=about, parts={c: mean_parts(v, len(subject)) for c, v in facts.items()})]
+
+
+def test_why_nothing_was_measured_is_said_as_it_is(tools: Tools):
+    picture = Record(key="a", image=Image(path="x.png"))
+    plain = subject(30)
+    pictured = replace(plain, items=tuple(replace(i, record=picture) for i in plain.items))
+    labelled = replace(plain, items=tuple(replace(i, labels=frozenset({"dog"})) for i in plain.items))
+
+    def told(given: Subject, *metrics: Letters) -> str:
+        verdict = evaluate(given, tools, metrics, counts={}).evaluation.verdict
+        return verdict.partition("was not measured: ")[2].removesuffix(". The texts alone are compared.")
+
+    assert told(pictured, Letters(needs=SEEING), Described()) == MISSING
+    assert told(pictured, Described()) == "the metrics that look at the images were not asked for"
+    assert told(labelled, Letters(needs=SEEING)) == "none of the items has an image"
+    assert told(labelled, Letters(needs=frozenset({"images"}))) == "none of the items has an image"
+    failing = Letters(name="f", failing=True, needs=frozenset({"labels"}))
+    assert (
+        told(labelled, Letters(needs=frozenset({"judge", "labels"})), failing) == "no such program; install it"
+    )
+    assert told(labelled, Letters(needs=frozenset({"judge", "labels"}))).startswith("no judge; name one with")
+    assert told(labelled, Described(needs=frozenset({"labels"}))) == (
+        "the metrics that look at the images were not asked for"
+    )
+
+
 def test_data_that_has_what_a_metric_needs_lets_it_run(tools: Tools):
     record = Record(key="a", image=Image(path="x.png"))
     item = Item(

@@ -33,7 +33,7 @@ from recaption.evaluation.extract.embeddings import (
     text_vectors,
 )
 from recaption.evaluation.extract.pair_scores import PairScores, pair_scores
-from recaption.evaluation.measures import About, Additive, Control, Floats, Result, mean_parts
+from recaption.evaluation.measures import About, Additive, Control, Floats, Remark, Result, mean_parts, ratio
 from recaption.evaluation.metric import Need
 from recaption.evaluation.ranks import Integers, Vectors
 from recaption.evaluation.subject import Subject
@@ -48,6 +48,12 @@ _LENGTH_NOTE: Final = (
     "and the worst lie apart; so no direction is better between texts of different length, and retrieval is the fair "
     f"comparison. Of a text, {MOST_SENTENCES} sentences at most"
 )
+_ERRORS: Final = 1.96
+"""Standard errors on either side of a mean that make a 95 % interval."""
+_FEWEST: Final = 2
+"""Items that say how far they differ among themselves."""
+_ROUNDING: Final = 1e-6
+"""Cosines of vectors in single precision differ by less for no reason."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,6 +132,23 @@ def _facts(subject: Subject, label: str, tools: Tools) -> AgreementFacts:
         prefixed=text_vectors(subject, label, tools, CLIPSCORE_PREFIX),
         references=reference_vectors(subject, label, tools, CLIPSCORE_PREFIX) if has_references else None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shuffled:
+    """How well a column's texts fit their own images, and those of other items."""
+
+    matched: float
+    apart: float
+    gap: float
+    """Mean over items of what the own image has more."""
+    margin: float
+    """Half of the 95 % interval of `gap`."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Say whether texts fit their own images better, and that is no noise."""
+        return self.gap > self.margin + _ROUNDING
 
 
 class _Figures:
@@ -214,29 +237,52 @@ class _Figures:
         ]
 
     def _shuffled(self) -> list[Result]:
-        """Return the mean cosine of each column's texts with other items' images: lower, or none here means much."""
-        results: list[Result] = []
-        items = np.flatnonzero(self._found.images.known)
-        if len(items) < 2:
-            return results
-        others = np.arange(len(self._subject))
-        others[items] = deranged(items, self._subject.seed)
+        """Return the mean cosine of each column's texts with other items' images: lower, or none here means much.
+
+        One column that fits its own images better shows that the encoder works; texts that say nothing of their
+        images, file names or one text for all, are then remarked on and are no failure of it.
+        """
+        found = {}
         for column, texts in self._found.texts.items():
-            known = self._found.images.known[texts.owners]
-            if not known.any():
-                continue
-            matched = float(np.nanmean(self._cosines[column]))
-            apart = float(np.nanmean(self._against(texts.vectors, others[texts.owners])))
-            results.append(
-                Control(
-                    name=f"cosine_shuffled.{column}{self._found.suffix}",
-                    title=self._found.titled(f"Cosine of texts with other items' images, {column}"),
-                    value=apart,
-                    expected=f"below {matched:.4f}, the mean with their own",
-                    holds=apart < matched,
-                )
+            shuffled = self._shuffle(column, texts)
+            if shuffled is not None:
+                found[column] = shuffled
+        works = any(one.is_apart for one in found.values())
+        return [self._told(column, one, works=works) for column, one in found.items()]
+
+    def _shuffle(self, column: str, texts: TextVectors) -> _Shuffled | None:
+        """Return how a column's texts fit their own and other items' images; None of fewer than two items."""
+        known = np.flatnonzero(self._found.images.known)
+        items = np.unique(texts.owners[self._found.images.known[texts.owners]])
+        if len(items) < _FEWEST:
+            return None
+        others = np.arange(len(self._subject))
+        others[known] = deranged(known, self._subject.seed)
+        matched, apart = self._cosines[column], self._against(texts.vectors, others[texts.owners])
+        # By item, since several texts of one image err alike.
+        gaps = ratio(mean_parts(matched - apart, len(self._subject), texts.owners.tolist())[items])
+        return _Shuffled(
+            matched=float(np.nanmean(matched)),
+            apart=float(np.nanmean(apart)),
+            gap=float(gaps.mean()),
+            margin=_ERRORS * float(gaps.std(ddof=1)) / len(items) ** 0.5,
+        )
+
+    def _told(self, column: str, found: _Shuffled, *, works: bool) -> Result:
+        """Return a control of the encoder, or, where another column shows that it `works`, a remark on this one."""
+        if works and not found.is_apart:
+            said = self._found.titled(f"{column}: its texts fit other images as well as their own")
+            return Remark(
+                name=f"cosine_shuffled_alike.{column}{self._found.suffix}",
+                text=f"{said}, cosine {found.apart:.4f} and {found.matched:.4f}, as far as noise lets one tell.",
             )
-        return results
+        return Control(
+            name=f"cosine_shuffled.{column}{self._found.suffix}",
+            title=self._found.titled(f"Cosine of texts with other items' images, {column}"),
+            value=found.apart,
+            expected=f"below {found.matched:.4f}, the mean with their own, by more than {found.margin:.4f} of noise",
+            holds=found.is_apart,
+        )
 
     def _mean(
         self,

@@ -35,6 +35,7 @@ __all__ = ["Arena", "ArenaFacts"]
 _CONTROLLED: Final = 20
 """Items on which the judge itself is tried."""
 _LISTED: Final = 10
+_HALF: Final = 0.5
 _LENGTH_BINS: Final = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.25), (1.25, 2.0), (2.0, float("inf")))
 """Words over words of the baseline."""
 
@@ -90,7 +91,7 @@ class Arena:
             found.append(_strengths(subject, facts))
         tallies = {c: Tally.of(r for j in judged for r in j.replies) for c, judged in facts.judged.items()}
         found.append(tally_listing("arena.replies", "Replies of the judge of captions", tallies, note))
-        return [*found, _control(facts)]
+        return [*found, *_controls(facts)]
 
 
 def _fits(item: Item) -> bool:
@@ -280,12 +281,24 @@ def _strengths(subject: Subject, facts: ArenaFacts) -> Listing:
     )
 
 
-def _control(facts: ArenaFacts) -> Control:
-    found = _duels(facts.against_nothing)
-    return Control(
-        name="arena.empty_caption",
-        title=f"net wins of the baseline over {empty_caption()!r}, {found.n} of {len(facts.against_nothing)} pairs",
-        value=found.net_rate or 0.0,
-        expected="above 0",
-        holds=(found.net_rate or 0.0) > 0,
-    )
+def _controls(facts: ArenaFacts) -> list[Control]:
+    """Return whether the judge sees that an empty caption says nothing; no control where it answered nothing.
+
+    Ties and a few losses are no failure of it: a baseline of file names tells no more than an empty caption does.
+    """
+    answered = [j for j in facts.against_nothing if j.both is not None]
+    found = _duels(answered)
+    if found.net_rate is None:
+        return []
+    turned = sum(one == -other != 0 for one, other in _both(answered))
+    by_place = wilson(turned, turned + found.wins + found.losses).low > _HALF
+    return [
+        Control(
+            name="arena.empty_caption",
+            title=f"net wins of the baseline over {empty_caption()!r}, {found.n} of {len(facts.against_nothing)} "
+            f"pairs, {turned} decided by the place",
+            value=found.net_rate,
+            expected="not clearly below 0, and not most of them decided by the place",
+            holds=found.interval.high >= _HALF and not by_place,
+        )
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from markupsafe import Markup
@@ -141,10 +142,15 @@ def _title(measure: Measure | None, columns: Sequence[str], caveat: str) -> list
 
 def _by_column(verdict: str, columns: Sequence[str]) -> list[str]:
     """Return a verdict on several columns as a paragraph each: it begins each with the column's name and a colon."""
-    starts = sorted({at for c in columns[1:] if (at := f" {verdict}".find(f" {c}: ")) >= 0})
-    if not starts or starts[0] != 0:
-        return [verdict]
-    return [verdict[a:b].strip() for a, b in zip(starts, [*starts[1:], len(verdict)], strict=True)]
+    starts: list[int] = []
+    for column in columns[1:]:
+        # In their order, each where a sentence ends: a name may be the end of another one.
+        opening = f". {column}: " if starts else f"{column}: "
+        at = verdict.find(opening, starts[-1] + len(columns[len(starts)])) if starts else 0
+        if at < 0 or not verdict.startswith(opening, at):
+            return [verdict]
+        starts.append(at + len(opening) - len(f"{column}: "))
+    return [verdict[a:b].strip() for a, b in pairwise([*starts, len(verdict)])] or [verdict]
 
 
 def _counts(counts: Mapping[str, int]) -> list[tuple[str, str]]:

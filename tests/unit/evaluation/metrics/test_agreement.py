@@ -9,7 +9,7 @@ import pytest
 
 from recaption.core.protocols import EmbeddingSpace
 from recaption.datasets.ledger import SqliteLedger
-from recaption.evaluation.measures import Additive, Control, Result, Whole
+from recaption.evaluation.measures import Additive, Control, Remark, Result, Whole
 from recaption.evaluation.metrics.agreement import Agreement, AgreementFacts
 from recaption.evaluation.subject import Subject
 from recaption.media.images import BatchImages
@@ -162,7 +162,47 @@ def test_texts_with_other_images_fit_less_or_the_control_says_so() -> None:
     assert isinstance(control, Control)
     assert control.holds
     assert control.value < 0.01
-    assert not found["cosine_shuffled.b"].holds, "its texts fit other images better than their own"
+    assert "cosine_shuffled.b" not in found, "the encoder is shown to work on a; it is b that is wrong"
+    remark = found["cosine_shuffled_alike.b"]
+    assert isinstance(remark, Remark)
+    assert remark.text.startswith("b: its texts fit other images as well as their own")
+    alone = score(facts({"b": [*wrong, *wrong]}))["cosine_shuffled.b"]
+    assert not alone.holds, "nothing shows that the encoder tells images apart"
+
+
+def scattered(n: int, seed: int, towards_own: float) -> Texts:
+    """Texts in every direction, drawn by so much to their own images."""
+    vectors = np.random.default_rng(seed).normal(size=(n, n)) / np.sqrt(n)
+    return [(i, [*vectors[i], 0.0] + towards_own * np.eye(n, n + 1)[i]) for i in range(n)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_worthless_column_does_not_speak_against_the_encoder(seed: int) -> None:
+    n = 60
+    constant: Texts = [(i, [*np.ones(n), 0.0]) for i in range(n)]
+    given = facts(
+        {"junk": scattered(n, seed, 0.0), "constant": constant, "new": scattered(n, seed + 9, 0.5)},
+        images=np.eye(n, n + 1),
+    )
+    found = by_name(Agreement().score(only_items(n, ("junk", "constant", "new"), seed), [given]))
+    assert [c.holds for c in found.values() if isinstance(c, Control)] == [True]
+    assert {name for name, one in found.items() if isinstance(one, Remark)} == {
+        "cosine_shuffled_alike.junk",
+        "cosine_shuffled_alike.constant",
+    }
+
+
+def test_where_no_column_fits_better_than_chance_the_control_fails_whichever_way_the_noise_fell() -> None:
+    n, held = 60, []
+    for seed in range(40):
+        given = facts({"a": scattered(n, seed, 0.0)}, images=np.eye(n, n + 1))
+        held.append(score(given, given_subject=only_items(n, ("a",), seed))["cosine_shuffled.a"].holds)
+    assert sum(held) <= 4, "a bare comparison would let half of them pass"
+
+
+def test_one_item_alone_in_a_column_proves_nothing() -> None:
+    found = score(facts({"a": [(1, towards(0, 0.9))]}))
+    assert not any(isinstance(one, Control | Remark) for one in found.values())
 
 
 def test_every_figure_of_a_real_clip_is_what_its_scorer_states(tmp_path: Path) -> None:

@@ -74,6 +74,34 @@ def test_a_judge_that_goes_by_the_place_decides_nothing_and_is_found_out(tmp_pat
     assert "a tie 0 of 4 times" in found["arena"].note
 
 
+def empty_control(tmp_path, answer, n):
+    pairs = [(f"IMG_{i}.jpg", "a cat") for i in range(n)]
+    with bench(tmp_path) as desk:
+        return desk.scored(Arena(), subject(*pairs), TableJudge(answer))["arena.empty_caption"]
+
+
+def test_ties_with_the_empty_caption_are_no_failure_of_the_judge(tmp_path):
+    """A file name tells as little as an empty caption does."""
+    control = empty_control(tmp_path, lambda request: "tie", 20)
+    assert control.value == 0.0
+    assert control.holds
+
+
+@pytest.mark.parametrize(("losses", "holds"), [(11, True), (20, False)])
+def test_only_clearly_more_losses_than_wins_against_the_empty_caption_are_a_failure(tmp_path, losses, holds):
+    def judge(request):
+        first, second = captions(request)
+        if first == second:
+            return "tie"
+        name = first if first.startswith("IMG") else second
+        lost = name.startswith("IMG") and int(name[4:].split(".")[0]) < losses
+        return "second" if (name == first) == lost else "first"
+
+    control = empty_control(tmp_path, judge, 20)
+    assert control.value == pytest.approx((20 - 2 * losses) / 20)
+    assert control.holds == holds
+
+
 @pytest.mark.parametrize("reply", ["I like both", "first and second", "", None])
 def test_what_is_no_verdict_is_a_failure_and_no_tie(tmp_path, reply):
     with bench(tmp_path) as desk:
@@ -84,8 +112,7 @@ def test_what_is_no_verdict_is_a_failure_and_no_tie(tmp_path, reply):
     asked, answered, unreadable, silent, unseen = found["arena.replies"].rows[0][1:]
     assert (asked, answered, unseen) == ("2", "0", "0")
     assert (unreadable, silent) == (("0", "2") if reply is None else ("2", "0"))
-    assert found["arena.empty_caption"].value == 0.0
-    assert not found["arena.empty_caption"].holds
+    assert "arena.empty_caption" not in found, "nothing was answered, so nothing is controlled"
 
 
 def test_one_answer_of_two_is_a_failure_too(tmp_path):

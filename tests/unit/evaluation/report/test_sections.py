@@ -75,6 +75,13 @@ def test_a_verdict_on_several_columns_is_told_column_by_column():
     assert len(found.lanes) == 2
 
 
+@pytest.mark.parametrize("columns", [("new v2", "v2"), ("v2", "new v2"), ("a. v2", "v2"), ("b", "a: b", "a")])
+def test_a_verdict_is_told_column_by_column_where_a_name_ends_or_begins_like_another(columns):
+    said = [f"{column}: better than old. M goes from 1 to 2 (100 items)." for column in columns]
+    found = headline_of(evaluation(dict.fromkeys(columns, BETTER), " ".join(said)))
+    assert [lane.verdict for lane in found.lanes] == said
+
+
 def test_a_line_says_how_items_fared_and_how_sure_that_is():
     (line,) = measure_of(evaluation({"new": BETTER}).rows[0], ("old", "new")).lines
     assert line.counts == [("better", 60, 60.0), ("same", 10, 10.0), ("worse", 30, 30.0)]
