@@ -9,15 +9,15 @@ text is put together from two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from recaption.audit.meaning import Meaning, meaning_of, standing_words
 from recaption.audit.project import About
 from recaption.audit.sheets import Sheet, sheet_of_item
 from recaption.audit.types import AuditItem, Verdict
-from recaption.core.types import MAX_REASON_CHARS
+from recaption.core.types import MAX_REASON_CHARS, Image
 from recaption.datasets.rulings import Ruling
 
 if TYPE_CHECKING:
@@ -28,30 +28,44 @@ __all__ = ["rulings_in", "rulings_of"]
 _REJECT: Final = "reject"
 _EDIT: Final = "edit"
 _JUDGE: Final = About()
+Pictures: TypeAlias = Callable[[Ruling, Image], str]
+"""Tells the digest of the picture of a ruling."""
 
 
-def rulings_in(store: AuditStore) -> list[Ruling]:
+def rulings_in(store: AuditStore, picture: Pictures = lambda ruling, image: "") -> list[Ruling]:
     """Return the rulings that the words standing in a store come to, in the order of keys.
+
+    Args:
+        picture: As for `rulings_of`.
 
     Raises:
         RunFolderError: The store holds items of something else than a run's captions.
     """
-    return rulings_of(store.items(), store.verdicts(standing_only=True), About.of(store.settings.about))
+    about = About.of(store.settings.about)
+    found = rulings_of(store.items(), store.verdicts(standing_only=True), about, picture)
+    return [replace(ruling, audit=store.created_ms) for ruling in found]
 
 
-def rulings_of(items: Iterable[AuditItem], verdicts: Iterable[Verdict], about: About = _JUDGE) -> list[Ruling]:
+def rulings_of(
+    items: Iterable[AuditItem],
+    verdicts: Iterable[Verdict],
+    about: About = _JUDGE,
+    picture: Pictures = lambda ruling, image: "",
+) -> list[Ruling]:
     """Return the rulings that verdicts come to, in the order of keys.
 
     Args:
         items: What was judged; one item after the other is looked at.
         verdicts: The whole log or what stands of it, in any order: rows count by their numbers.
         about: Says how many captions were on one screen, where they were compared.
+        picture: Returns the digest of the picture that a ruling is on, given where it lies; empty where that is not
+            known. Asked for what has one and was ruled on, and for nothing else: a sample may have a million items.
 
     Raises:
         RunFolderError: An item that was judged is not a sheet.
     """
     words = standing_words(verdicts)
-    found = (_ruling(item, words[item.key], about) for item in items if item.key in words)
+    found = (_ruling(item, words[item.key], about, picture) for item in items if item.key in words)
     return sorted((ruling for ruling in found if ruling is not None), key=lambda ruling: ruling.key)
 
 
@@ -64,7 +78,7 @@ class _Voice:
     meaning: Meaning
 
 
-def _ruling(item: AuditItem, said: Sequence[Verdict], about: About) -> Ruling | None:
+def _ruling(item: AuditItem, said: Sequence[Verdict], about: About, picture: Pictures) -> Ruling | None:
     """Return what the words on one item come to; None where none of them can be understood."""
     sheet = sheet_of_item(item)
     ids = [caption.id for caption in sheet.captions]
@@ -90,7 +104,8 @@ def _ruling(item: AuditItem, said: Sequence[Verdict], about: About) -> Ruling | 
         "at": last.at_ms / 1000,
         "verdicts": tuple(voice.verdict.id for voice in side),
     }
-    return Ruling(**basis, **_decided(option, side, sheet, about))  # type: ignore[arg-type]
+    ruling = Ruling(**basis, **_decided(option, side, sheet, about))  # type: ignore[arg-type]
+    return ruling if sheet.image is None else replace(ruling, picture=picture(ruling, sheet.image))
 
 
 def _voices(said: Sequence[Verdict], sheet: Sheet) -> Iterator[_Voice]:

@@ -85,7 +85,8 @@ def apply_(
         "rejected: nothing is left, dropped": found.dropped,
         "rejected, but no longer chosen anyway": found.not_chosen,
         "edited, but the new text could not be scored": found.failed,
-        "on captions that are there no more": found.stale,
+        "on records that another audit's word left nothing of": found.overruled,
+        "on captions or pictures that are there no more": found.stale,
     }
     console.show_table(
         ("what people said", "records"),
@@ -174,7 +175,7 @@ def learn(
     even_so: Annotated[
         bool, typer.Option("--even-so", help="Write it though it is no better than the scores there are.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Decides what is held out.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is held out.")] = 0,
     store: Store = None,
     project: Project = "recaption",
 ) -> None:

@@ -1,8 +1,9 @@
-"""What people decided about captions, as a run heeds it: one ruling a record, in one file beside the run's output.
+"""What people decided about captions, as a run heeds it: of each audit one ruling a record, in one file.
 
-The file is an input of the run. It is made from the verdicts of an audit, lies at `audit/rulings.jsonl`, and holds
-ASCII lines: a first one that says what it is and how many follow, then a ruling a line, by key. The same rulings
-give the same bytes.
+The file is an input of the run. It is made from the verdicts of its audits, lies at `audit/rulings.jsonl`, and holds
+ASCII lines: a first one that says what it is and how many follow, then a ruling a line, by key. Those on one record
+come in the order in which their audits were drawn, and are heeded in it: whoever drew later was shown what the
+earlier had come to. The same rulings give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ FORMAT: Final = 1
 MAX_LINE_BYTES: Final = 8 << 20
 """Of one ruling; a verdict's text has two million characters at most, all else is a few thousand."""
 _NAME: Final = "recaption rulings"
-_AGAIN: Final = "Make it anew with `recaption audit apply`, or move it away: the run then heeds nobody."
+_AGAIN: Final = (
+    "Move it away, and the run heeds nobody; then bring in every audit of it again: `recaption audit apply`."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,11 @@ class Ruling:
     """When the last of them did: seconds since 1970, by the clock of the audit's store."""
     verdicts: tuple[int, ...] = ()
     """Their rows in the audit's log."""
+    audit: int = 0
+    """Which audit it is of: when that was drawn, in milliseconds since 1970, by the clock of its store; 0 where that
+    is not known."""
+    picture: str = ""
+    """Sha256 of the encoded picture that was judged; empty where that is not known, or there is none."""
 
     def __post_init__(self) -> None:
         if self.outcome not in get_args(Decision):
@@ -82,7 +90,9 @@ class Ruling:
     @property
     def digest(self) -> str:
         """Digest of all that the ruling says."""
-        return digest_json(asdict(self))
+        told = asdict(self)
+        # Files written before these two were known must not look as if people had changed their minds.
+        return digest_json({n: value for n, value in told.items() if value or n not in ("audit", "picture")})
 
     def told(self) -> dict[str, JsonValue]:
         """Return what is remembered of it in the provenance of a caption: all but the texts and ids."""
@@ -94,7 +104,12 @@ class Ruling:
             "at": self.at,
             "verdicts": list(self.verdicts),
         }
-        more = {"reason": self.reason, "guideline": self.guideline, "shown": self.version}
+        more: dict[str, JsonValue] = {
+            "reason": self.reason,
+            "guideline": self.guideline,
+            "shown": self.version,
+            "audit": self.audit,
+        }
         return told | {name: value for name, value in more.items() if value}
 
 
@@ -104,21 +119,21 @@ def rulings_place(run_folder: Path) -> Path:
 
 
 def write_rulings(path: Path, rulings: Iterable[Ruling]) -> int:
-    """Write rulings, whole or not at all, in the order of their keys; return how many.
+    """Write rulings, whole or not at all, in the order of their keys and audits; return how many.
 
     Raises:
         RunFolderError: The file cannot be written, or a ruling is longer than can be read again.
-        ValueError: Two rulings are on one record.
+        ValueError: Two rulings of one audit are on one record.
     """
-    ordered = sorted(rulings, key=lambda ruling: ruling.key)
+    ordered = sorted(rulings, key=lambda ruling: (ruling.key, ruling.audit))
     make_folder(path.parent)
     with write_atomic_stream(path) as file:
         file.write(_line({"format": FORMAT, "of": _NAME, "rulings": len(ordered)}))
-        before: str | None = None
+        before: tuple[str, int] | None = None
         for ruling in ordered:
-            if ruling.key == before:
-                raise ValueError(f"two rulings on the record {ruling.key[:80]!r}")
-            before = ruling.key
+            if (ruling.key, ruling.audit) == before:
+                raise ValueError(f"two rulings of one audit on the record {ruling.key[:80]!r}")
+            before = (ruling.key, ruling.audit)
             line = _line(_without_defaults(ruling))
             if len(line) > MAX_LINE_BYTES:
                 raise RunFolderError(
@@ -129,8 +144,8 @@ def write_rulings(path: Path, rulings: Iterable[Ruling]) -> int:
     return len(ordered)
 
 
-def read_rulings(path: Path) -> dict[str, Ruling]:
-    """Return the rulings in a file by key; none where there is no file.
+def read_rulings(path: Path) -> dict[str, tuple[Ruling, ...]]:
+    """Return the rulings in a file by key, those on one record as they are heeded; none where there is no file.
 
     Raises:
         RunFolderError: The file cannot be read, is torn, is of another version, or something else.
@@ -144,21 +159,23 @@ def read_rulings(path: Path) -> dict[str, Ruling]:
         raise RunFolderError(f"{path} cannot be read: {error.strerror or error}. {_AGAIN}") from error
 
 
-def _read(file: IO[bytes], path: Path) -> dict[str, Ruling]:
+def _read(file: IO[bytes], path: Path) -> dict[str, tuple[Ruling, ...]]:
     head = _json(file.readline(MAX_LINE_BYTES + 1), path, 1)
     if head.get("of") != _NAME or head.get("format") != FORMAT:
         raise RunFolderError(
             f"{path} begins with format {head.get('format')!r:.40} of {head.get('of')!r:.40}; this version reads "
             f"format {FORMAT} of {_NAME!r}. {_AGAIN}"
         )
-    found: dict[str, Ruling] = {}
-    for number, line in enumerate(_lines(file), 2):
-        ruling = _ruling(_json(line, path, number), path, number)
-        if ruling.key in found:
-            raise _damaged(path, number, f"a second ruling on {ruling.key[:80]!r}")
-        found[ruling.key] = ruling
-    if len(found) != head.get("rulings"):
-        raise RunFolderError(f"{path} holds {len(found)} rulings of {head.get('rulings')!r:.40}. {_AGAIN}")
+    found: dict[str, tuple[Ruling, ...]] = {}
+    count = 0
+    for count, line in enumerate(_lines(file), 1):
+        ruling = _ruling(_json(line, path, count + 1), path, count + 1)
+        before = found.get(ruling.key, ())
+        if before and before[-1].audit >= ruling.audit:
+            raise _damaged(path, count + 1, f"a second ruling on {ruling.key[:80]!r}")
+        found[ruling.key] = (*before, ruling)
+    if count != head.get("rulings"):
+        raise RunFolderError(f"{path} holds {count} rulings of {head.get('rulings')!r:.40}. {_AGAIN}")
     return found
 
 
@@ -190,7 +207,9 @@ def _ruling(told: Mapping[str, Any], path: Path, number: int) -> Ruling:
         raise _damaged(path, number, str(error)[:200]) from error
 
 
-_TEXTS: Final = frozenset({"key", "shown", "outcome", "text", "preferred", "reason", "version", "guideline"})
+_TEXTS: Final = frozenset(
+    {"key", "shown", "outcome", "text", "preferred", "reason", "version", "guideline", "picture"}
+)
 _LISTS: Final = {"rejected": str, "auditors": str, "verdicts": int}
 
 
@@ -200,7 +219,7 @@ def _fits(name: str, value: object) -> bool:
         return isinstance(value, str)
     if name in _LISTS:
         return isinstance(value, list) and all(type(entry) is _LISTS[name] for entry in value)
-    if name in ("said", "of"):
+    if name in ("said", "of", "audit"):
         return type(value) is int
     return name == "at" and type(value) in (int, float)
 

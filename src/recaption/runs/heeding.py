@@ -15,7 +15,7 @@ from recaption.datasets.rulings import Ruling, read_rulings, rulings_place
 from recaption.recipes.recipe import Recipe
 from recaption.stages.heed import DEPENDENT, Heed, effect_of
 
-__all__ = ["APPLYING", "AUDIT", "FAILED", "NOTHING_LEFT", "Heeding"]
+__all__ = ["APPLYING", "AUDIT", "FAILED", "NOTHING_LEFT", "OVERRULED", "Heeding"]
 
 APPLYING: Final = "applying"
 """Key in `run.json`, true as long as a run that only applies rulings to what was done has not ended."""
@@ -24,6 +24,8 @@ AUDIT: Final = "audit"
 NOTHING_LEFT: Final = "rejected, nothing is left"
 FAILED: Final = "failed"
 """What a person wrote could not be scored."""
+OVERRULED: Final = "another ruling left nothing"
+"""Said in another audit of a record that is not in the output, for one of the two reasons above."""
 _DIGITS: Final = 16
 
 
@@ -31,7 +33,8 @@ _DIGITS: Final = 16
 class Heeding:
     """The rulings that lie in a run folder, and the stage that applies them; None where there are none."""
 
-    rulings: Mapping[str, Ruling]
+    rulings: Mapping[str, Sequence[Ruling]]
+    """By key, in the order in which they are heeded."""
     stage: Heed | None
 
     @classmethod
@@ -52,7 +55,7 @@ class Heeding:
     def marks(self, items: Iterable[Record | Rejected]) -> dict[str, str]:
         """Return what a marker says of the rulings on its records: a digest for each, by digest of the key."""
         return {
-            self.name(item.key): digest_json([Heed.version, self.rulings[item.key].digest])[:_DIGITS]
+            self.name(item.key): digest_json([Heed.version, *_digests(self.rulings[item.key])])[:_DIGITS]
             for item in items
             if isinstance(item, Record) and item.key in self.rulings
         }
@@ -66,17 +69,21 @@ class Heeding:
         """Return what `run.json` says of the rulings: nothing where there are none."""
         if not self.rulings:
             return {}
-        digests = [self.rulings[key].digest for key in sorted(self.rulings)]
+        digests = [digest for key in sorted(self.rulings) for digest in _digests(self.rulings[key])]
         return {"audit": {"rulings": len(digests), "digest": digest_json(digests)}}
 
     def tally(self, results: Iterable[Record | Rejected]) -> dict[str, dict[str, int]]:
         """Return what became of the rulings on a shard's records, as a group of its tallies."""
         found: Counter[str] = Counter()
         for item in results:
-            if item.key not in self.rulings:
-                continue
+            rulings = self.rulings.get(item.key, ())
             if isinstance(item, Record):
-                found.update(filter(None, [effect_of(item, self.rulings[item.key])]))
-            elif item.stage == Heed.name:
+                found.update(filter(None, (effect_of(item, ruling) for ruling in rulings)))
+            elif rulings and item.stage == Heed.name:
                 found[NOTHING_LEFT if item.kind == "dropped" else FAILED] += 1
-        return {AUDIT: dict(sorted(found.items()))} if found else {}
+                found[OVERRULED] += len(rulings) - 1
+        return {AUDIT: {name: n for name, n in sorted(found.items()) if n}} if found else {}
+
+
+def _digests(rulings: Sequence[Ruling]) -> list[str]:
+    return [ruling.digest for ruling in rulings]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from recaption.core.errors import ImageError
 from recaption.core.protocols import Context, Stage
 from recaption.core.types import Caption, Dropped, JsonValue, Kept, Outcome, Provenance, Record
 from recaption.datasets.rulings import Ruling
-from recaption.stages.amending import as_history, with_details
-from recaption.stages.versions import depth_of, folded, is_original, line_of, root_of
+from recaption.stages.amending import named, ruled_out, with_details, with_told
+from recaption.stages.versions import depth_of, is_original, line_of, root_of
 
 __all__ = ["DEPENDENT", "STALE", "Heed", "effect_of"]
 
 DEPENDENT: Final = ("fit", "score")
 """Stages that a text written by a person goes through like any other; none that would judge, mend or drop it."""
 STALE: Final = "stale_verdict"
-"""Flag on a chosen caption of whose record a caption was judged that is there no more."""
+"""Flag on a chosen caption of whose record a caption was judged that is there no more, or beside another picture."""
 _SHOWN_NAMES: Final = 5
-_BESIDE: Final = {"effect", "shown_is_gone"}
+_BESIDE: Final = {"effect", "shown_is_gone", "before"}
 """What a caption's provenance says of a ruling beside what the ruling says itself."""
 _DONE: Final = {"accept": "accepted", "edit": "edited", "reject": "rejected", "prefer": "preferred"}
 
@@ -38,6 +39,12 @@ class Heed:
     Where the recipe has changed since, and the caption shown is still there but not chosen, it is accepted or ruled
     out where it stands, and the choice stays. Where it is gone, only an edit counts; everything else is flagged
     `stale_verdict`. Texts that came with the data stay in the record whatever is decided.
+
+    Where a record's picture is another one than that which was judged, nobody has judged the record: nothing is done,
+    and that is flagged too. A picture that cannot be read is not known to be another.
+
+    Several rulings on one record, each of another audit, are heeded one after the other: what the first leaves is
+    what the next was said of. A record that one of them leaves nothing of is gone, unless a later one writes a text.
     """
 
     name = "audit"
@@ -45,9 +52,9 @@ class Heed:
     fingerprint = ""
 
     def __init__(
-        self, rulings: Mapping[str, Ruling], after: Sequence[Stage], *, originals: bool = True
+        self, rulings: Mapping[str, Sequence[Ruling]], after: Sequence[Stage], *, originals: bool = True
     ) -> None:
-        """Take what was decided, by key.
+        """Take what was decided, by key, on each record in the order in which it is heeded.
 
         Args:
             after: Stages that captions written by people go through, of those in `DEPENDENT`.
@@ -61,35 +68,55 @@ class Heed:
         Raises:
             BackendError: A model that scores new texts is gone.
         """
-        outcomes: list[Outcome] = [self._heeded(record) for record in records]
-        edits = [i for i, record in enumerate(records) if self._edit_of(record) is not None]
-        for i, outcome in zip(edits, self._reworked([records[i] for i in edits], context), strict=True):
-            outcomes[i] = outcome
+        outcomes: list[Outcome] = [Kept(record) for record in records]
+        for turn in range(max((len(self._on(record)) for record in records), default=0)):
+            self._heed(outcomes, turn, context)
         return outcomes
 
-    def _edit_of(self, record: Record) -> Ruling | None:
-        ruling = self._rulings.get(record.key)
-        return ruling if ruling is not None and ruling.outcome == "edit" else None
+    def _heed(self, outcomes: list[Outcome], turn: int, context: Context) -> None:
+        """Apply to each record that is still there the ruling whose turn it is, where it has so many."""
+        edits: list[tuple[int, Record, Ruling]] = []
+        for place, outcome in enumerate(outcomes):
+            if not isinstance(outcome, Kept) or turn >= len(self._on(outcome.record)):
+                continue
+            record = outcome.record
+            ruling, *later = self._on(record)[turn:]
+            if _has_another_picture(record, ruling, context):
+                outcomes[place] = Kept(_stale(record, _other_picture(ruling)))
+            elif ruling.outcome == "edit":
+                edits.append((place, record, ruling))
+            else:
+                edited = any(
+                    r.outcome == "edit" and not _has_another_picture(record, r, context) for r in later
+                )
+                outcomes[place] = self._heeded(record, ruling, edited)
+        done = self._reworked([(record, ruling) for _, record, ruling in edits], context)
+        for (place, _, _), outcome in zip(edits, done, strict=True):
+            outcomes[place] = outcome
 
-    def _heeded(self, record: Record) -> Outcome:
-        """Return a record as a ruling that writes no text leaves it."""
-        ruling = self._rulings.get(record.key)
-        if ruling is None or ruling.outcome == "edit":
-            return Kept(record)
-        shown = _named(record, ruling.shown)
+    def _on(self, record: Record) -> Sequence[Ruling]:
+        return self._rulings.get(record.key, ())
+
+    def _heeded(self, record: Record, ruling: Ruling, edited: bool) -> Outcome:
+        """Return a record as a ruling that writes no text leaves it.
+
+        Args:
+            edited: A later ruling writes one.
+        """
+        shown = named(record, ruling.shown)
         if ruling.outcome == "prefer":
             return Kept(self._preferred(record, ruling))
         if shown is None:
-            return Kept(_stale(record, ruling))
+            return Kept(_stale(record, _gone(ruling)))
         if ruling.outcome == "accept":
             effect = "accepted" if shown.id == record.chosen else "accepted, not chosen"
             return Kept(_told(record, shown, ruling, effect))
-        return self._rejected(record, shown, ruling)
+        return self._rejected(record, shown, ruling, edited)
 
     def _preferred(self, record: Record, ruling: Ruling) -> Record:
-        preferred = _named(record, ruling.preferred or "")
+        preferred = named(record, ruling.preferred or "")
         if preferred is None:
-            return _stale(record, ruling)
+            return _stale(record, _gone(ruling))
         if preferred.id in (ruling.shown, record.chosen):
             effect = "preferred" if preferred.id == record.chosen else "preferred, not chosen"
             return _told(record, preferred, ruling, effect)
@@ -101,13 +128,15 @@ class Heed:
         record = _told(record, preferred, ruling, "preferred")
         return _chosen(record, stands.id, ruling)
 
-    def _rejected(self, record: Record, shown: Caption, ruling: Ruling) -> Outcome:
-        wrong = [shown, *(c for name in ruling.rejected if (c := _named(record, name)) is not None)]
+    def _rejected(self, record: Record, shown: Caption, ruling: Ruling, edited: bool) -> Outcome:
+        wrong = [shown, *(c for name in ruling.rejected if (c := named(record, name)) is not None)]
         reason = ruling.reason or "no reason given"
-        record, out = _ruled_out(record, wrong, "rejected", reason)
+        record, out = ruled_out(record, wrong, "rejected", reason)
         if record.chosen not in out:
             return Kept(_told(record, shown, ruling, "rejected, not chosen"))
         following = self._next(record, out, shown.aspect)
+        if following is None and edited:
+            return Kept(_told(record, shown, ruling, "rejected, not chosen"))
         if following is None:
             return Dropped(f"rejected by {_people(ruling)}: {reason}; nothing else may stand")
         known = {caption.id: caption for caption in record.captions}
@@ -133,36 +162,21 @@ class Heed:
         first = root_of(next(c for c in able if c.id in originals), known)
         return max((c for c in able if root_of(c, known) is first), key=lambda c: depth_of(c, known))
 
-    def _reworked(self, records: Sequence[Record], context: Context) -> list[Outcome]:
+    def _reworked(self, edits: Sequence[tuple[Record, Ruling]], context: Context) -> list[Outcome]:
         """Return records whose captions people have put right, the new texts fitted and scored like others."""
-        if not records:
+        if not edits:
             return []
-        texts = [_human(record, self._rulings[record.key]) for record in records]
-        alone: list[Outcome] = [Kept(_alone(r, text)) for r, text in zip(records, texts, strict=True)]
+        texts = [_human(record, ruling) for record, ruling in edits]
+        alone: list[Outcome] = [Kept(_alone(r, text)) for (r, _), text in zip(edits, texts, strict=True)]
         for stage in self._after:
             at = [i for i, outcome in enumerate(alone) if isinstance(outcome, Kept)]
             done = stage.process([o.record for i in at if isinstance(o := alone[i], Kept)], context)
             for i, outcome in zip(at, done, strict=True):
                 alone[i] = outcome
         return [
-            Kept(self._edited(record, outcome.record, text)) if isinstance(outcome, Kept) else outcome
-            for record, text, outcome in zip(records, texts, alone, strict=True)
+            Kept(_edited(record, ruling, outcome.record, text)) if isinstance(outcome, Kept) else outcome
+            for (record, ruling), text, outcome in zip(edits, texts, alone, strict=True)
         ]
-
-    def _edited(self, record: Record, alone: Record, text: Caption) -> Record:
-        """Return the record with the text of a person, and shorter forms of it, chosen."""
-        ruling = self._rulings[record.key]
-        line = line_of(text, alone.captions)
-        forms = [c for c in alone.captions if c.id in line]
-        stands = next((c for c in forms if c.kept), None)
-        if stands is None:  # it is too long and cannot be cut: a person's word is not given up for that
-            forms = [replace(c, kept=True) if c.id == text.id else c for c in forms]
-            stands = text
-        shown = _named(record, ruling.shown)
-        if shown is not None:
-            record, _ = _ruled_out(record, [shown], "edited", f"put right in [{text.id}]")
-        others = [c for c in record.captions if c.id not in line]
-        return _chosen(replace(record, captions=(*others, *forms)), stands.id, ruling)
 
 
 def effect_of(record: Record, ruling: Ruling) -> str | None:
@@ -172,23 +186,55 @@ def effect_of(record: Record, ruling: Ruling) -> str | None:
     """
     decided = ruling.told()
     for caption in record.captions:
-        told = caption.provenance.details.get(Heed.name)
-        if not isinstance(told, Mapping) or not isinstance(told.get("effect"), str):
-            continue
-        if {name: value for name, value in told.items() if name not in _BESIDE} == decided:
-            return str(told["effect"])
-    best = record.best
-    return "stale" if best is not None and best.flags.get(STALE) == _stale_words(ruling) else None
+        for told in _tellings(caption):
+            if {name: value for name, value in told.items() if name not in _BESIDE} == decided:
+                return str(told["effect"])
+    flags = [caption.flags.get(STALE, "") for caption in record.captions]
+    stale = any(words in flag for flag in flags for words in (_gone(ruling), _other_picture(ruling)))
+    return "stale" if stale else None
+
+
+def _tellings(caption: Caption) -> Iterator[Mapping[str, JsonValue]]:
+    """Yield what a caption says of the rulings on it, of the latest first."""
+    told = caption.provenance.details.get(Heed.name)
+    while isinstance(told, Mapping):
+        if isinstance(told.get("effect"), str):
+            yield told
+        told = told.get("before")
+
+
+def _has_another_picture(record: Record, ruling: Ruling, context: Context) -> bool:
+    if not ruling.picture or not record.has_image:
+        return False
+    try:
+        return context.images.digest(record) != ruling.picture
+    except ImageError:
+        return False
+
+
+def _edited(record: Record, ruling: Ruling, alone: Record, text: Caption) -> Record:
+    """Return the record with the text of a person, and shorter forms of it, chosen."""
+    line = line_of(text, alone.captions)
+    forms = [c for c in alone.captions if c.id in line]
+    stands = next((c for c in forms if c.kept), None)
+    if stands is None:  # it is too long and cannot be cut: a person's word is not given up for that
+        forms = [replace(c, kept=True) if c.id == text.id else c for c in forms]
+        stands = text
+    shown = named(record, ruling.shown)
+    if shown is not None:
+        record, _ = ruled_out(record, [shown], "edited", f"put right in [{text.id}]")
+    others = [c for c in record.captions if c.id not in line]
+    return _chosen(replace(record, captions=(*others, *forms)), stands.id, ruling)
 
 
 def _human(record: Record, ruling: Ruling) -> Caption:
     """Return the caption a person wrote, with who, when and why."""
-    like = _named(record, ruling.shown)
+    like = named(record, ruling.shown)
     told: dict[str, JsonValue] = {**ruling.told(), "effect": "edited"}
     if like is None:
         told["shown_is_gone"] = True
         like = record.best
-    return Caption(
+    human = Caption(
         text=ruling.text or "",
         origin="human",
         aspect=like.aspect if like is not None else "default",
@@ -196,6 +242,8 @@ def _human(record: Record, ruling: Ruling) -> Caption:
             stage=Heed.name, version=Heed.version, parents=(ruling.shown,), details={Heed.name: told}
         ),
     )
+    same = named(record, human.id)  # somebody has put the same caption right in the same words before
+    return human if same is None else with_details(human, **{Heed.name: _after(same, told)})
 
 
 def _alone(record: Record, text: Caption) -> Record:
@@ -204,20 +252,15 @@ def _alone(record: Record, text: Caption) -> Record:
     return replace(record, captions=(*originals, text), chosen=None)
 
 
-def _ruled_out(
-    record: Record, wrong: Sequence[Caption], flag: str, reason: str
-) -> tuple[Record, frozenset[str]]:
-    """Return the record with captions, all forms of them and all that say the same as history, and their ids."""
-    lines = frozenset(name for caption in wrong for name in line_of(caption, record.captions))
-    said = {folded(c.text) for c in record.captions if c.id in lines}
-    out = lines | {c.id for c in record.captions if folded(c.text) in said}
-    captions = tuple(as_history(c, flag, reason) if c.id in out else c for c in record.captions)
-    return replace(record, captions=captions), out
-
-
 def _told(record: Record, caption: Caption, ruling: Ruling, effect: str) -> Record:
     """Return the record with a caption that says what was decided about it."""
-    return _with(record, caption.id, **{Heed.name: {**ruling.told(), "effect": effect}})
+    return with_told(record, caption.id, **{Heed.name: _after(caption, {**ruling.told(), "effect": effect})})
+
+
+def _after(caption: Caption, told: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what is told of a ruling together with what its caption tells of earlier ones."""
+    before = caption.provenance.details.get(Heed.name)
+    return told if before is None else {**told, "before": before}
 
 
 def _chosen(record: Record, name: str, ruling: Ruling) -> Record:
@@ -226,30 +269,26 @@ def _chosen(record: Record, name: str, ruling: Ruling) -> Record:
     if ruling.outcome == "prefer":
         words = f"people: preferred by {_people(ruling)}"
     captions = tuple(replace(c, kept=True) if c.id == name and not c.kept else c for c in record.captions)
-    return _with(replace(record, captions=captions, chosen=name), name, chosen_by=words)
+    return with_told(replace(record, captions=captions, chosen=name), name, chosen_by=words)
 
 
-def _stale(record: Record, ruling: Ruling) -> Record:
-    """Return the record with a note that somebody has judged a caption that is there no more."""
+def _stale(record: Record, words: str) -> Record:
+    """Return the record with a note that somebody has judged what is there no more."""
     best = record.best
     if best is None:
         return record
-    flagged = replace(best, flags={**best.flags, STALE: _stale_words(ruling)})
+    noted = "; ".join(filter(None, [best.flags.get(STALE), words]))
+    flagged = replace(best, flags={**best.flags, STALE: noted})
     return replace(record, captions=tuple(flagged if c is best else c for c in record.captions))
 
 
-def _stale_words(ruling: Ruling) -> str:
+def _gone(ruling: Ruling) -> str:
     gone = ruling.preferred if ruling.outcome == "prefer" else ruling.shown
     return f"[{gone}], which is there no more, was {_DONE[ruling.outcome]} by {_people(ruling)}"
 
 
-def _with(record: Record, name: str, **details: JsonValue) -> Record:
-    captions = tuple(with_details(c, **details) if c.id == name else c for c in record.captions)
-    return replace(record, captions=captions)
-
-
-def _named(record: Record, name: str) -> Caption | None:
-    return next((caption for caption in record.captions if caption.id == name), None)
+def _other_picture(ruling: Ruling) -> str:
+    return f"[{ruling.shown}] was {_DONE[ruling.outcome]} by {_people(ruling)} beside another picture"
 
 
 def _rank(caption: Caption) -> int | None:

@@ -15,6 +15,7 @@ from recaption.audit.sheets import Sheet, ShownCaption
 from recaption.audit.types import AuditItem, Draft, Settings, Verdict
 from recaption.audit.words import judgements_of, texts_judged
 from recaption.core.errors import RunFolderError
+from recaption.core.types import Image
 
 SHEET = Sheet(
     captions=(
@@ -153,6 +154,25 @@ def test_a_preference_for_what_was_on_no_screen_is_no_word():
     assert ruled(prefer(1, "Ann", "nowhere"), say(2, "Bo", "accept")).of == 1
 
 
+def test_only_a_picture_that_was_ruled_on_is_asked_for():
+    seen = replace(SHEET, image=Image(path="k.png")).to_payload()
+    items = [AuditItem(key=key, payload=seen) for key in ("k", "skipped", "nobody's")] + [item("no picture")]
+    words = [
+        say(1, "Ann", "accept"),
+        say(2, "Ann", "skip", key="skipped"),
+        say(3, "Ann", "accept", "no picture"),
+    ]
+    asked = []
+
+    def picture(ruling, image):
+        asked.append((ruling.key, image.path))
+        return "digest"
+
+    found = rulings_of(items, words, picture=picture)
+    assert {ruling.key: ruling.picture for ruling in found} == {"k": "digest", "no picture": ""}
+    assert asked == [("k", "k.png")]
+
+
 def test_an_item_that_is_no_sheet_is_refused():
     with pytest.raises(RunFolderError, match="no captions of a run"):
         rulings_of([AuditItem(key="k", payload={"caption": "x"})], [say(1, "Ann", "accept")])
@@ -210,7 +230,8 @@ def test_a_store_gives_the_same_from_its_log_as_from_what_stands(tmp_path):
                 )
         store.undo(people[1], request="back")
         found = rulings_in(store)
-        assert rulings_of(store.items(), list(store.verdicts()), COMPARE) == found
+        same = rulings_of(store.items(), list(store.verdicts()), COMPARE)
+        assert [replace(ruling, audit=store.created_ms) for ruling in same] == found
     assert [(r.key, r.outcome, r.said, r.of, r.rejected) for r in found] == [
         ("k", "reject", 2, 2, ("org",)),
         ("l\ud800", "prefer", 1, 1, ()),

@@ -1,12 +1,13 @@
 """The file of rulings: equal ones are equal bytes, what is hostile comes back as it was, what is torn is refused."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recaption.core.digests import digest_json
 from recaption.core.errors import RunFolderError
 from recaption.datasets.rulings import MAX_LINE_BYTES, Ruling, read_rulings, rulings_place, write_rulings
 
@@ -46,10 +47,12 @@ def rulings(draw):
         of=of,
         at=draw(st.floats(allow_nan=False, allow_infinity=False)),
         verdicts=tuple(draw(st.lists(st.integers(), max_size=3))),
+        audit=draw(st.integers(0, 2)),
+        picture=draw(ANY_TEXT),
     )
 
 
-@given(st.lists(rulings(), max_size=5, unique_by=lambda ruling: ruling.key), st.randoms())
+@given(st.lists(rulings(), max_size=5, unique_by=lambda ruling: (ruling.key, ruling.audit)), st.randoms())
 def test_what_is_written_is_read_in_whatever_order_it_came(tmp_path_factory, given_rulings, random):
     folder = tmp_path_factory.mktemp("rulings")
     one, two = folder / "one", folder / "two"
@@ -58,7 +61,10 @@ def test_what_is_written_is_read_in_whatever_order_it_came(tmp_path_factory, giv
     write_rulings(two, given_rulings)
     assert one.read_bytes() == two.read_bytes()
     assert one.read_bytes().isascii()
-    assert read_rulings(one) == {ruling.key: ruling for ruling in given_rulings}
+    found = read_rulings(one)
+    assert sorted(found) == sorted({ruling.key for ruling in given_rulings})
+    for key, several in found.items():
+        assert list(several) == sorted((r for r in given_rulings if r.key == key), key=lambda r: r.audit)
 
 
 def test_no_file_is_no_rulings(tmp_path):
@@ -90,7 +96,20 @@ def test_what_nobody_can_have_decided_is_no_ruling(bad):
         Ruling(key="a", shown="1", **bad)
 
 
-def test_two_rulings_on_one_record_are_refused_and_nothing_is_written(tmp_path):
+def test_what_older_files_do_not_say_changes_no_digest():
+    old = {**asdict(EDIT)}
+    assert (old.pop("audit"), old.pop("picture")) == (0, "")
+    assert EDIT.digest == digest_json(old)
+    assert len({EDIT.digest, replace(EDIT, audit=1).digest, replace(EDIT, picture="p").digest}) == 3
+
+
+def test_a_file_that_does_not_say_of_which_audit_its_rulings_are_is_read(tmp_path):
+    place = tmp_path / "rulings.jsonl"
+    place.write_bytes(b'{"format":1,"of":"recaption rulings","rulings":1}\n' + line() + b"\n")
+    assert read_rulings(place) == {"b": (Ruling(key="b", shown="1", outcome="accept"),)}
+
+
+def test_two_rulings_of_one_audit_on_one_record_are_refused_and_nothing_is_written(tmp_path):
     place = rulings_place(tmp_path)
     write_rulings(place, [ACCEPT])
     before = place.read_bytes()
@@ -117,6 +136,10 @@ def line(**changed):
         ([b'{"format":1,"of":"recaption rulings","rulings":2}', line()], "holds 1 rulings of 2"),
         ([b'{"format":1,"of":"recaption rulings","rulings":0}', line()], "holds 1 rulings of 0"),
         ([b'{"format":1,"of":"recaption rulings","rulings":2}', line(), line()], "a second ruling"),
+        (
+            [b'{"format":1,"of":"recaption rulings","rulings":2}', line(audit=2), line(audit=1)],
+            "line 3, is damaged: a second ruling",
+        ),
         *(
             ([b'{"format":1,"of":"recaption rulings","rulings":1}', bad], "line 2, is damaged")
             for bad in (
@@ -130,6 +153,9 @@ def line(**changed):
                 line(verdicts=[True]),
                 line(verdicts=["1"]),
                 line(said=True),
+                line(audit="1"),
+                line(audit=True),
+                line(picture=1),
                 line(at=None) + b"x",
                 b'{"key":"b","shown":"1","outcome":"accept","at":NaN}',
                 b'{"key":"b","shown":"1","outcome":"accept","at":1' + b"0" * 400 + b"}",

@@ -34,7 +34,9 @@ ALT = Caption(text="dog", origin="alt", provenance=Provenance(stage="source"))
 
 
 def heeding(*rulings: Ruling) -> Heeding:
-    found = {ruling.key: ruling for ruling in rulings}
+    found: dict[str, tuple[Ruling, ...]] = {}
+    for ruling in rulings:
+        found[ruling.key] = (*found.get(ruling.key, ()), ruling)
     return Heeding(found, Heed(found, []) if found else None)
 
 
@@ -90,6 +92,21 @@ class TestHeeding:
             }
         }
         assert heeding().tally(items) == {}
+
+    def test_what_other_audits_said_of_a_record_that_is_gone_is_counted_apart(self):
+        said = [Ruling(key="a", shown="1", outcome="accept", audit=n) for n in (1, 2, 3)]
+        gone: list[Record | Rejected] = [Rejected(key="a", stage="audit", kind="dropped", reason="rejected")]
+        assert heeding(*said).tally(gone) == {
+            "audit": {"another ruling left nothing": 2, "rejected, nothing is left": 1}
+        }
+
+    def test_marks_and_digest_change_with_any_of_several_rulings_and_stay_for_one_as_they_were(self):
+        one, two = (Ruling(key="a", shown="1", outcome="accept", audit=n) for n in (1, 2))
+        found = [heeding(one), heeding(two), heeding(one, two)]
+        assert len({*(h.marks([record("a")])[Heeding.name("a")] for h in found)}) == 3
+        assert [h.told()["audit"]["rulings"] for h in found] == [1, 1, 2]
+        # As it lies in the markers of runs made before several audits were heeded.
+        assert heeding(ACCEPT).marks([record("a")]) == {"ca978112ca1bbdca": "47e8a9ebcc951fe7"}
 
     def test_a_recipe_that_never_lets_an_original_stand_is_known(self, tmp_path):
         write_rulings(rulings_place(tmp_path), [ACCEPT])

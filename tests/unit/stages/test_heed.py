@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recaption.core.errors import ImageError
 from recaption.core.protocols import Context, Stage
 from recaption.core.types import (
     Caption,
     Dropped,
     Failed,
+    Image,
     JsonValue,
     Kept,
     Origin,
@@ -92,7 +94,7 @@ def outcome(
     decided: Ruling, record: Record = RECORD, after: Sequence[Stage] = (), originals: bool = True
 ) -> Outcome:
     before = to_row(record)
-    (result,) = Heed({"k": decided}, after, originals=originals).process([record], CONTEXT)
+    (result,) = Heed({"k": [decided]}, after, originals=originals).process([record], CONTEXT)
     assert to_row(record) == before
     return result
 
@@ -125,7 +127,7 @@ def told(caption: Caption) -> dict[str, JsonValue]:
 
 def test_a_record_nobody_ruled_on_is_handed_on_as_it_is() -> None:
     other = replace(RECORD, key="other")
-    (result,) = Heed({"k": ruling("reject")}, []).process([other], CONTEXT)
+    (result,) = Heed({"k": [ruling("reject")]}, []).process([other], CONTEXT)
     assert result == Kept(other)
 
 
@@ -229,7 +231,7 @@ class TestEdit:
         assert [named(record, c).kept for c in RECORD.captions] == [c.kept for c in RECORD.captions]
 
     def test_a_text_that_cannot_be_scored_fails_alone(self) -> None:
-        decided = {key: replace(ruling("edit", text="A brown dog."), key=key) for key in "kl"}
+        decided = {key: [replace(ruling("edit", text="A brown dog."), key=key)] for key in "kl"}
         records = [RECORD, replace(RECORD, key="l"), replace(RECORD, key="m")]
         results = Heed(decided, [Scorer(failing="k")]).process(records, CONTEXT)
         assert results[0] == Failed("image: gone", retryable=True)
@@ -354,6 +356,132 @@ def test_on_a_caption_that_is_gone_nothing_is_done_and_that_is_said(decided: str
     assert [c.kept for c in record.captions] == [c.kept for c in RECORD.captions]
 
 
+def in_turn(*rulings: Ruling, record: Record = RECORD, after: Sequence[Stage] = ()) -> Outcome:
+    (result,) = Heed({"k": rulings}, after).process([record], CONTEXT)
+    return result
+
+
+def kept(result: Outcome) -> Record:
+    assert isinstance(result, Kept)
+    return result.record
+
+
+class TestSeveralAudits:
+    """What the first audit left is what the second was shown."""
+
+    EDIT = ruling("edit", text="A brown dog.", audit=1)
+    HUMAN = best(heeded(EDIT))
+
+    @pytest.mark.parametrize(
+        ("outcome", "more", "text", "effect"),
+        [
+            ("accept", {}, "A brown dog.", "accepted"),
+            ("edit", {"text": "A hound."}, "A hound.", "edited"),
+            ("reject", {}, "A dog.", "rejected, another candidate stands"),
+            ("prefer", {"preferred": CLEAN.id}, "dog", "preferred"),
+        ],
+    )
+    def test_the_second_rules_on_the_text_of_the_first_and_both_are_told(
+        self, outcome: str, more: dict[str, Any], text: str, effect: str
+    ) -> None:
+        second = ruling(outcome, self.HUMAN, audit=2, **more)
+        record = kept(in_turn(self.EDIT, second, after=[fit(9)]))
+        assert best(record).text == text
+        assert (effect_of(record, self.EDIT), effect_of(record, second)) == ("edited", effect)
+        stored = from_row(to_row(record))
+        assert (effect_of(stored, self.EDIT), effect_of(stored, second)) == ("edited", effect)
+
+    def test_who_wrote_a_text_is_still_told_once_another_has_accepted_it(self) -> None:
+        record = kept(in_turn(self.EDIT, ruling("accept", self.HUMAN, audit=2, auditors=("Cy",))))
+        latest = told(best(record))
+        assert (latest["outcome"], latest["auditors"], latest["audit"]) == ("accept", ["Cy"], 2)
+        before = latest["before"]
+        assert isinstance(before, dict)
+        assert (before["outcome"], before["auditors"], before["audit"]) == ("edit", ["Ann", "Bo"], 1)
+
+    def test_of_two_that_were_shown_the_same_the_later_text_stands_and_none_is_stale(self) -> None:
+        for text in ("A hound.", "A brown dog."):
+            second = ruling("edit", text=text, audit=2)
+            record = kept(in_turn(self.EDIT, second, after=[fit(3)]))
+            assert best(record).text == text
+            assert [effect_of(record, r) for r in (self.EDIT, second)] == ["edited", "edited"]
+        agreed = ruling("accept", audit=2)
+        record = kept(in_turn(self.EDIT, agreed))
+        assert (best(record).text, effect_of(record, agreed)) == ("A brown dog.", "accepted, not chosen")
+
+    def test_a_record_that_one_drops_is_gone_unless_a_later_one_writes_a_text(self) -> None:
+        record = Record(key="k", captions=(BEST,), chosen=BEST.id)
+        reject = ruling("reject", audit=1)
+        assert isinstance(in_turn(reject, ruling("accept", audit=2), record=record), Dropped)
+        written = kept(in_turn(reject, ruling("edit", text="A hound.", audit=2), record=record))
+        assert best(written).text == "A hound."
+        assert effect_of(written, reject) == "rejected, not chosen"
+
+    def test_of_a_text_that_cannot_be_scored_nothing_later_is_asked(self) -> None:
+        result = in_turn(self.EDIT, ruling("accept", self.HUMAN, audit=2), after=[Scorer(failing="k")])
+        assert result == Failed("image: gone", retryable=True)
+
+    def test_all_that_are_stale_are_told(self) -> None:
+        one, two = (ruling("accept", said(f"Gone {n}."), audit=n) for n in (1, 2))
+        record = kept(in_turn(one, two, ruling("edit", text="A hound.", audit=3)))
+        assert [effect_of(record, r) for r in (one, two)] == ["stale", "stale"]
+
+
+class Pictures:
+    """Digests by key; what is not among them cannot be read."""
+
+    def __init__(self, **digests: str) -> None:
+        self.digests, self.asked = digests, 0
+
+    def digest(self, record: Record) -> str:
+        self.asked += 1
+        if record.key not in self.digests:
+            raise ImageError("gone", retryable=True)
+        return self.digests[record.key]
+
+
+class TestPicture:
+    """Whoever judged a caption saw a picture; where another one lies there now, nobody has judged it."""
+
+    SEEN = replace(RECORD, image=Image(path="k.png"))
+
+    @staticmethod
+    def heeded(decided: Ruling, record: Record, images: Pictures) -> Record:
+        context = replace(CONTEXT, images=images)  # type: ignore[arg-type]
+        (result,) = Heed({"k": [decided]}, [fit(9)]).process([record], context)
+        return kept(result)
+
+    @pytest.mark.parametrize("decided", ["accept", "edit", "reject", "prefer"])
+    def test_beside_another_one_nothing_is_done_and_that_is_said(self, decided: str) -> None:
+        extra = {"edit": {"text": "A hound."}, "prefer": {"preferred": CLEAN.id}}
+        more: dict[str, Any] = {**extra.get(decided, {})}
+        made = ruling(decided, picture="one", **more)
+        record = self.heeded(made, self.SEEN, Pictures(k="two"))
+        assert record.chosen == BEST.id
+        assert "another picture" in best(record).flags[STALE]
+        assert effect_of(record, made) == "stale"
+        assert [c.kept for c in record.captions] == [c.kept for c in RECORD.captions]
+        same = self.heeded(made, self.SEEN, Pictures(k="one"))
+        assert effect_of(same, made) not in (None, "stale")
+
+    def test_one_that_cannot_be_read_is_not_known_to_be_another(self) -> None:
+        made = ruling("edit", text="A hound.", picture="one")
+        assert best(self.heeded(made, self.SEEN, Pictures())).text == "A hound."
+
+    def test_none_is_read_where_there_is_none_or_nobody_knows_which_was_judged(self) -> None:
+        images = Pictures()
+        self.heeded(ruling("edit", text="A hound.", picture="one"), RECORD, images)
+        self.heeded(ruling("edit", text="A hound."), self.SEEN, images)
+        assert images.asked == 0
+
+    def test_an_edit_of_another_one_saves_no_record_from_being_dropped(self) -> None:
+        record = replace(self.SEEN, captions=(BEST,))
+        rulings = [ruling("reject", audit=1), ruling("edit", text="A hound.", audit=2, picture="one")]
+        context = replace(CONTEXT, images=Pictures(k="two"))  # type: ignore[arg-type]
+        (result,) = Heed({"k": rulings}, []).process([record], context)
+        assert isinstance(result, Dropped)
+
+
 class TestEffectOf:
     """A record read from an earlier run's folder tells what people said there; here they may say otherwise."""
 
@@ -457,6 +585,7 @@ def test_a_record_as_it_was_stored_is_heeded_like_one_fresh_from_the_recipe(
 def test_a_record_is_heeded_alike_whatever_comes_with_it(drawn: tuple[Record, Ruling], place: int) -> None:
     record, decided = drawn
     others = [replace(RECORD, key=f"other {i}") for i in range(3)]
-    stage = Heed({"k": decided, "other 1": replace(ruling("edit", text="x y z w"), key="other 1")}, [fit(3)])
+    beside = replace(ruling("edit", text="x y z w"), key="other 1")
+    stage = Heed({"k": [decided], "other 1": [beside]}, [fit(3)])
     batch = [*others[:place], record, *others[place:]]
     assert stage.process(batch, CONTEXT)[place] == stage.process([record], CONTEXT)[0]
