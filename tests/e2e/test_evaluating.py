@@ -376,3 +376,35 @@ def kept(folder: Path) -> int:
 def wait_for(holds: Callable[[], bool]) -> None:
     while not holds():
         time.sleep(0.02)
+
+
+def words_more(folder: Path, column: str) -> float:
+    words = next(row for row in report(folder)["rows"] if row["about"]["name"] == "words")
+    return float(words["effects"][column]["delta"])
+
+
+def test_the_baseline_is_the_column_that_was_named(table, finished, tmp_path):
+    recaption("eval", table, "--old", "was=alt", "--new", "same=alt", "--out", tmp_path / "a", *TEXTS_ONLY)
+    assert words_more(tmp_path / "a", "same") == 0
+    told = recaption("eval", table, "--old", "alt", "--new", "original", "--out", tmp_path / "b", code=2)
+    assert "--old makes 'alt' the original here" in told
+    ours = finished / "captions"
+    told = recaption("eval", ours, "--old", "chosn", "--new", "original", "--out", tmp_path / "c", code=2)
+    assert "no record has 'chosn'" in told
+    recaption("eval", ours, "--old", "chosen", "--new", "original", "--out", tmp_path / "d", *TEXTS_ONLY)
+    assert words_more(tmp_path / "d", "original") < 0
+
+
+def test_records_that_cannot_be_read_are_told_with_their_reason(tmp_path):
+    rows = [{"image": "../../away.png", "alt": "a dog", "better": "a red dog"}]
+    (tmp_path / "t").mkdir()
+    path = tmp_path / "t" / "all.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    told = recaption("eval", path, "--old", "alt", "--new", "better", "--out", tmp_path / "o", code=2)
+    assert "nothing to evaluate" in told
+    assert "--image-root" in told
+    path.write_text(
+        "\n".join(json.dumps(row) for row in [*rows, {"image": "here.png", "alt": "a", "better": "b"}])
+    )
+    recaption("eval", path, "--old", "alt", "--new", "better", "--out", tmp_path / "o", *TEXTS_ONLY)
+    assert any("1 records could not be read" in limit for limit in report(tmp_path / "o")["limits"])

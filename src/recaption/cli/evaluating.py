@@ -269,15 +269,39 @@ def asked(spec: dict[str, Any], old: str | None, new: list[str] | None) -> dict[
     if old is not None and not folders and "caption_column" not in spec["options"]:
         # The reader takes one column for the text that came with the data; let it be this one.
         name, column = _named(old)
-        if column != "original":
+        if not _is_of_ours(spec["path"], column):
             spec = {**spec, "options": {**spec["options"], "caption_column": column}}
             old = f"{name}=original"
+            new = [_behind(text, column) for text in new or ()]
     return {
         "readers": [open_reader(spec)],
         "sources": [spec["path"]],
         "folders": folders,
         "columns": _columns(old, new, is_run=bool(folders)),
     }
+
+
+def _is_of_ours(path: str, column: str) -> bool:
+    """Return whether a word names captions that we tell apart, or data that we wrote, whose columns are known."""
+    from recaption.datasets.readers.run_folder import is_captions_table
+
+    place = Path(path)
+    tables = sorted(place.glob("*.parquet"))[:1] if place.is_dir() else [place]
+    return (
+        column in ("original", "chosen")
+        or column.partition(":")[0] in ("aspect", "origin")
+        or any(table.is_file() and is_captions_table(table) for table in tables)
+    )
+
+
+def _behind(text: str, column: str) -> str:
+    """Return where a column's texts are once the reader takes `column` for the text that came with the data."""
+    name, where = _named(text)
+    if where == "original":
+        raise UserError(
+            f"--new {text}: --old makes {column!r} the original here. Name the column that the other texts are in."
+        )
+    return f"{name}=original" if where == column else text
 
 
 def _columns(old: str | None, new: list[str] | None, *, is_run: bool) -> list[Column]:

@@ -25,6 +25,7 @@ _EXPORTED: Final = {"caption": _CHOSEN, "original_caption": _ORIGINAL}
 """Columns of our own exports, which are read as what they are."""
 _MOST_TEXTS: Final = 64
 """Of one item in one column; more are left out."""
+_MOST_REASONS: Final = 5
 
 Texts: TypeAlias = "tuple[str, ...]"
 
@@ -53,6 +54,8 @@ class Loaded:
     counts: Mapping[str, int]
     records: Mapping[str, Mapping[str, Record]]
     """By column and key: the record that a text is from, which differs where several datasets are compared."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why records could not be read, to the key of the first for which that was so; a few reasons at most."""
 
 
 def load(
@@ -86,12 +89,13 @@ def load(
         )
     counts: Counter[str] = Counter()
     shared = _shared_keys(readers, counts) if len(readers) > 1 else None
-    drawn = [_drawn(reader, shared, sample, seed, counts, watch) for reader in readers]
+    refused: dict[str, str] = {}
+    drawn = [_drawn(reader, shared, sample, seed, counts, watch, refused) for reader in readers]
     keys = list(drawn[0])
     if not keys:
-        raise UserError(
-            "nothing to evaluate: " + ("no record was read" if len(drawn) == 1 else "the datasets share no key")
-        )
+        reason = "no record was read" if len(drawn) == 1 else "the datasets share no key"
+        first = "".join(f"; {key}: {why}" for why, key in list(refused.items())[:1])
+        raise UserError(f"nothing to evaluate: {reason}{first}")
     sources: Counter[str] = Counter()
     found = _Found()
     items = [
@@ -113,7 +117,7 @@ def load(
         seed=seed,
     )
     records = {column.name: drawn[column.source] for column in kept}
-    return Loaded(subject, {name: n for name, n in counts.items() if n}, records)
+    return Loaded(subject, {name: n for name, n in counts.items() if n}, records, refused)
 
 
 @dataclass(slots=True)
@@ -156,12 +160,13 @@ def _drawn(
     seed: int,
     counts: Counter[str],
     watch: Callable[[int], None],
+    refused: dict[str, str],
 ) -> dict[str, Record]:
     """Return the records by key, in the order of the data; of a sample those with the smallest seeded numbers."""
     heap: list[tuple[int, int]] = []
     kept: dict[int, Record] = {}
     position = -1
-    for item in _records(reader, counts, watch):
+    for item in _records(reader, counts, watch, refused):
         if shared is not None and item.key not in shared:
             continue
         position += 1
@@ -185,10 +190,14 @@ def _drawn(
     return records
 
 
-def _records(reader: Reader, counts: Counter[str], watch: Callable[[int], None]) -> Iterator[Record]:
+def _records(
+    reader: Reader, counts: Counter[str], watch: Callable[[int], None], refused: dict[str, str]
+) -> Iterator[Record]:
     for item in reader.records():
         if isinstance(item, Rejected):
             counts["unreadable"] += 1
+            if len(refused) < _MOST_REASONS:
+                refused.setdefault(item.reason, item.key)
             continue
         counts["read"] += 1
         if counts["read"] % 1000 == 0:
@@ -269,5 +278,5 @@ def _require(missing: set[str], records: Iterable[Record]) -> None:
     """Say which column is nowhere, and which there are."""
     for name in sorted(missing):
         columns = {column for record in records for column in record.metadata}
-        known = [_ORIGINAL, _CHOSEN, *columns]
+        known = [column for column in (_ORIGINAL, _CHOSEN, *columns) if column != name]
         raise UserError(f"no record has {name!r} to take texts or subsets from.{did_you_mean(name, known)}")
