@@ -383,6 +383,7 @@ def words_more(folder: Path, column: str) -> float:
     return float(words["effects"][column]["delta"])
 
 
+@pytest.mark.slow
 def test_the_baseline_is_the_column_that_was_named(table, finished, tmp_path):
     recaption("eval", table, "--old", "was=alt", "--new", "same=alt", "--out", tmp_path / "a", *TEXTS_ONLY)
     assert words_more(tmp_path / "a", "same") == 0
