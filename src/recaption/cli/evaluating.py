@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from recaption.cli.options import (
     Recursive,
     Source,
     Table,
+    format_of,
     open_reader,
     pairs,
     spec_of,
@@ -174,12 +176,10 @@ def compare(
             "compare needs two run folders or more, the baseline first: recaption compare OUT1 OUT2"
         )
     paths = [str(path.absolute()) for path in outs]
-    folders = _run_folders(paths)
-    if len(folders) < len(paths):
-        known = {str(folder.root) for folder in folders}
-        other = next(path for path in paths if path not in known)
+    stray = next((path for path in paths if not _run_folders([path])), None)
+    if stray is not None:
         raise UserError(
-            f"{other} is no run folder. Two columns of one dataset are compared by "
+            f"{stray} is no run folder. Two columns of one dataset are compared by "
             "recaption eval INPUT --old COLUMN --new COLUMN"
         )
     names = _distinct_names(outs)
@@ -187,7 +187,7 @@ def compare(
         Request(
             readers=[open_reader({"path": path, "options": {}}) for path in paths],
             sources=paths,
-            folders=folders,
+            folders=_run_folders(paths),
             columns=[Column(name, "chosen", i) for i, name in enumerate(names)],
             references=references,
             by=by or (),
@@ -267,12 +267,11 @@ def asked(spec: dict[str, Any], old: str | None, new: list[str] | None) -> dict[
     """Return what a `Request` says of its data: the reader, where it reads, the columns, and the run folder."""
     folders = _run_folders([spec["path"]])
     if old is not None and not folders and "caption_column" not in spec["options"]:
-        # The reader takes one column for the text that came with the data; let it be this one.
-        name, column = _named(old)
-        if not _is_of_ours(spec["path"], column):
+        _, column = _named(old)
+        if not _is_of_ours(spec, column):
+            # The reader takes one column for the text that came with the data; let it be this one.
             spec = {**spec, "options": {**spec["options"], "caption_column": column}}
-            old = f"{name}=original"
-            new = [_behind(text, column) for text in new or ()]
+            _refuse_the_original(new or (), column)
     return {
         "readers": [open_reader(spec)],
         "sources": [spec["path"]],
@@ -281,27 +280,20 @@ def asked(spec: dict[str, Any], old: str | None, new: list[str] | None) -> dict[
     }
 
 
-def _is_of_ours(path: str, column: str) -> bool:
+def _is_of_ours(spec: dict[str, Any], column: str) -> bool:
     """Return whether a word names captions that we tell apart, or data that we wrote, whose columns are known."""
-    from recaption.datasets.readers.run_folder import is_captions_table
-
-    place = Path(path)
-    tables = sorted(place.glob("*.parquet"))[:1] if place.is_dir() else [place]
-    return (
-        column in ("original", "chosen")
-        or column.partition(":")[0] in ("aspect", "origin")
-        or any(table.is_file() and is_captions_table(table) for table in tables)
-    )
+    told_apart = column in ("original", "chosen") or column.startswith(("aspect:", "origin:"))
+    return told_apart or format_of(spec) == "run"
 
 
-def _behind(text: str, column: str) -> str:
-    """Return where a column's texts are once the reader takes `column` for the text that came with the data."""
-    name, where = _named(text)
-    if where == "original":
-        raise UserError(
-            f"--new {text}: --old makes {column!r} the original here. Name the column that the other texts are in."
-        )
-    return f"{name}=original" if where == column else text
+def _refuse_the_original(new: Sequence[str], column: str) -> None:
+    """Raise UserError where the original is asked for beside the very column that is read as the original."""
+    for text in new:
+        if _named(text)[1] == "original":
+            raise UserError(
+                f"--new {text}: --old makes {column!r} the original here. "
+                "Name the column that the other texts are in."
+            )
 
 
 def _columns(old: str | None, new: list[str] | None, *, is_run: bool) -> list[Column]:

@@ -11,6 +11,7 @@ from recaption.core.errors import UserError
 
 if TYPE_CHECKING:
     from recaption.core.protocols import Reader
+    from recaption.datasets.readers.options import ReaderOptions
 
 __all__ = [
     "CaptionColumn",
@@ -34,6 +35,7 @@ __all__ = [
     "Set",
     "Source",
     "Table",
+    "format_of",
     "open_reader",
     "pairs",
     "spec_of",
@@ -91,10 +93,23 @@ Rate = Annotated[float | None, typer.Option("--rate", min=1e-6, help="Images a s
 
 def open_reader(spec: dict[str, Any]) -> Reader:
     from recaption.datasets.detect import open_dataset
+
+    return open_dataset(spec["path"], options=_reader_options(spec))
+
+
+def format_of(spec: dict[str, Any]) -> str:
+    """Return the registry name of the reader that `open_reader` would return."""
+    from recaption.datasets.detect import detect_format
+
+    options = _reader_options(spec)
+    return options.format or detect_format(spec["path"], options)
+
+
+def _reader_options(spec: dict[str, Any]) -> ReaderOptions:
     from recaption.datasets.readers.options import ReaderOptions
     from recaption.recipes.strict import validated
 
-    return open_dataset(spec["path"], options=validated(ReaderOptions, spec["options"], "options"))
+    return validated(ReaderOptions, spec["options"], "options")
 
 
 def spec_of(

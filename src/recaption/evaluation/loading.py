@@ -16,6 +16,7 @@ from recaption.core.errors import UserError, did_you_mean
 from recaption.core.protocols import Reader
 from recaption.core.types import JsonValue, Record, Rejected
 from recaption.evaluation.subject import Item, Subject
+from recaption.evaluation.unreadable import Refusals
 
 __all__ = ["Column", "Loaded", "load"]
 
@@ -25,7 +26,6 @@ _EXPORTED: Final = {"caption": _CHOSEN, "original_caption": _ORIGINAL}
 """Columns of our own exports, which are read as what they are."""
 _MOST_TEXTS: Final = 64
 """Of one item in one column; more are left out."""
-_MOST_REASONS: Final = 5
 
 Texts: TypeAlias = "tuple[str, ...]"
 
@@ -35,7 +35,8 @@ class Column:
     """One column of texts: what it is called, and where in a record its texts are.
 
     `original`: the texts that came with the data. `chosen`: the caption that stands for the record. `aspect:NAME`,
-    `origin:NAME`: captions that still stand, of that aspect or origin. Anything else names a column of the data.
+    `origin:NAME`: captions that still stand, of that aspect or origin. Anything else names a column of the data, also
+    the one that the originals were read from.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Loaded:
     records: Mapping[str, Mapping[str, Record]]
     """By column and key: the record that a text is from, which differs where several datasets are compared."""
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Why records could not be read, to the key of the first for which that was so; a few reasons at most."""
+    """Why records could not be read and how often, the commonest of the reasons first, to the first keys."""
 
 
 def load(
@@ -83,19 +84,16 @@ def load(
         raise UserError(f"two columns have the same name: {', '.join(c.name for c in columns)}")
     own = next((c for c in columns if references is not None and c.where == references), None)
     if own is not None:
-        raise UserError(
-            f"the references are the texts of {own.name} themselves ({references}): it would be held against itself. "
-            "Name another baseline with --old, or other references."
-        )
+        raise _against_itself(own, references)
     counts: Counter[str] = Counter()
     shared = _shared_keys(readers, counts) if len(readers) > 1 else None
-    refused: dict[str, str] = {}
-    drawn = [_drawn(reader, shared, sample, seed, counts, watch, refused) for reader in readers]
+    unread = Refusals()
+    drawn = [_drawn(reader, shared, sample, seed, counts, watch, unread) for reader in readers]
     keys = list(drawn[0])
     if not keys:
         reason = "no record was read" if len(drawn) == 1 else "the datasets share no key"
-        first = "".join(f"; {key}: {why}" for why, key in list(refused.items())[:1])
-        raise UserError(f"nothing to evaluate: {reason}{first}")
+        first = unread.first()
+        raise UserError(f"nothing to evaluate: {reason}{f'; {first}' if first else ''}")
     sources: Counter[str] = Counter()
     found = _Found()
     items = [
@@ -103,6 +101,7 @@ def load(
     ]
     wanted = {c.where for c in columns if not c.optional} | ({references} if references else set()) | set(by)
     _require(wanted - found.names, drawn[0].values())
+    _require_other_references(references, columns, items)
     items, kept = _without_empty(items, columns)
     if not kept:
         raise UserError(f"no record has a text in {' or '.join(repr(c.where) for c in columns)}")
@@ -117,7 +116,7 @@ def load(
         seed=seed,
     )
     records = {column.name: drawn[column.source] for column in kept}
-    return Loaded(subject, {name: n for name, n in counts.items() if n}, records, refused)
+    return Loaded(subject, {name: n for name, n in counts.items() if n}, records, unread.commonest())
 
 
 @dataclass(slots=True)
@@ -160,13 +159,13 @@ def _drawn(
     seed: int,
     counts: Counter[str],
     watch: Callable[[int], None],
-    refused: dict[str, str],
+    unread: Refusals,
 ) -> dict[str, Record]:
     """Return the records by key, in the order of the data; of a sample those with the smallest seeded numbers."""
     heap: list[tuple[int, int]] = []
     kept: dict[int, Record] = {}
     position = -1
-    for item in _records(reader, counts, watch, refused):
+    for item in _records(reader, counts, watch, unread):
         if shared is not None and item.key not in shared:
             continue
         position += 1
@@ -191,13 +190,12 @@ def _drawn(
 
 
 def _records(
-    reader: Reader, counts: Counter[str], watch: Callable[[int], None], refused: dict[str, str]
+    reader: Reader, counts: Counter[str], watch: Callable[[int], None], unread: Refusals
 ) -> Iterator[Record]:
     for item in reader.records():
         if isinstance(item, Rejected):
             counts["unreadable"] += 1
-            if len(refused) < _MOST_REASONS:
-                refused.setdefault(item.reason, item.key)
+            unread.add(item)
             continue
         counts["read"] += 1
         if counts["read"] % 1000 == 0:
@@ -218,7 +216,7 @@ def _item(
     labels = {e.label for e in first.evidence if e.kind == "object"}
     sources.update(e.source for e in first.evidence if e.kind == "object")
     texts = tuple(_texts(records[c.source], c.where, found) for c in columns)
-    slices = {name: str(value) for name in by if (value := first.metadata.get(name)) is not None}
+    slices = {name: str(value) for name in by if (value := _value(first, name)) is not None}
     found.names.update(slices)
     return Item(
         key=key,
@@ -232,9 +230,9 @@ def _item(
 
 
 def _texts(record: Record, where: str, found: _Found) -> Texts:
-    if where in _EXPORTED and where not in record.metadata:
-        texts = _texts(record, _EXPORTED[where], found)
-        found.names.update({where} if texts else ())
+    ours = _EXPORTED.get(where) if where not in record.metadata else None
+    if ours is not None and (texts := _texts(record, ours, found)):
+        found.names.add(where)
         return texts
     kind, _, name = where.partition(":")
     if where == _ORIGINAL:
@@ -248,12 +246,23 @@ def _texts(record: Record, where: str, found: _Found) -> Texts:
             if caption.kept and getattr(caption, kind) == name and caption.provenance.stage != "source"
         )
     else:
-        texts = _strings(record.metadata.get(where))
+        texts = _originals_of(record, where) or _strings(record.metadata.get(where))
         if where in record.metadata:
             found.names.add(where)
     if texts:
         found.names.add(where)
     return tuple(text for text in texts if text.strip())[:_MOST_TEXTS]
+
+
+def _originals_of(record: Record, column: str) -> Texts:
+    """Return the texts that the reader took from a column as those that came with the data."""
+    return tuple(c.text for c in record.originals if c.provenance.details.get("column") == column)
+
+
+def _value(record: Record, column: str) -> JsonValue:
+    """Return what a record has in a column of the data, be it the one that the originals were read from."""
+    value = record.metadata.get(column)
+    return next(iter(_originals_of(record, column)), None) if value is None else value
 
 
 def _strings(value: JsonValue) -> Texts:
@@ -272,6 +281,20 @@ def _candidates(record: Record, where: str) -> Texts:
             draws = caption.provenance.details.get("draws")
             drawn += [caption.text] * (len(draws) if isinstance(draws, list) else 1)
     return tuple(drawn)[:_MOST_TEXTS]
+
+
+def _require_other_references(references: str | None, columns: Sequence[Column], items: Sequence[Item]) -> None:
+    """Refuse references that are the originals by another name: by that of the column they were read from."""
+    for i, column in enumerate(columns if references else ()):
+        if _ORIGINAL in (references, column.where) and all(item.texts[i] == item.references for item in items):
+            raise _against_itself(column, references)
+
+
+def _against_itself(column: Column, references: str | None) -> UserError:
+    return UserError(
+        f"the references are the texts of {column.name} themselves ({references}): it would be held against itself. "
+        "Name another baseline with --old, or other references."
+    )
 
 
 def _require(missing: set[str], records: Iterable[Record]) -> None:

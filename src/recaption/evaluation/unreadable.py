@@ -1,17 +1,21 @@
-"""Items whose image could not be had: which, and why, so that nobody has to wonder what a figure left out."""
+"""Items whose image and records that could not be had: which, and why, so that nobody has to wonder what a figure
+left out.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from recaption.core.types import Record
+from recaption.core.types import Record, Rejected
 from recaption.evaluation.measures import Listing
 from recaption.evaluation.subject import Subject
 from recaption.evaluation.text.excerpts import excerpt
 
-__all__ = ["Unreadable"]
+__all__ = ["Refusals", "Unreadable"]
 
 _MOST_REASONS: Final = 20
 _MOST_KEYS: Final = 5
@@ -19,6 +23,46 @@ _REASONS_SAID: Final = 5
 _KEYS_SAID: Final = 3
 _LONGEST_KEY: Final = 60
 _LONGEST_REASON: Final = 120
+_LONGEST_REFUSAL: Final = 400
+"""Longer, since a reader's reason ends in how to mend it."""
+_MOST_CAUSES: Final = 200
+_PARTICULARS: Final = re.compile(r"""(?<!\w)(['"]).*?\1(?!\w)|\d+""")
+"""What differs between two reasons of one cause: names in quotes, and numbers of lines."""
+
+
+@dataclass(slots=True)
+class _Cause:
+    reason: str
+    count: int = 0
+    keys: list[str] = field(default_factory=list)
+    """Of the first records for which it was so."""
+
+
+class Refusals:
+    """Filled while records are read; in bounded memory, however many there are that cannot be."""
+
+    def __init__(self) -> None:
+        self._causes: dict[str, _Cause] = {}
+
+    def add(self, item: Rejected) -> None:
+        """Note that a record could not be read."""
+        kind, reason = _PARTICULARS.sub("…", item.reason), excerpt(item.reason, _LONGEST_REFUSAL)
+        if kind not in self._causes and len(self._causes) >= _MOST_CAUSES:
+            kind = reason = "other reasons"
+        cause = self._causes.setdefault(kind, _Cause(reason))
+        cause.count += 1
+        if len(cause.keys) <= _KEYS_SAID:  # one more than is named, which shows that there are more
+            cause.keys.append(item.key)
+
+    def first(self) -> str:
+        """Return why the first of them could not be read, after its key; empty where all could."""
+        cause = next(iter(self._causes.values()), None)
+        return f"{_keys(cause.keys[:1], 1)}: {cause.reason}" if cause else ""
+
+    def commonest(self) -> dict[str, str]:
+        """Return a few reasons and how often each was met, the most frequent first, to the first keys."""
+        causes = sorted(self._causes.values(), key=lambda cause: -cause.count)[:_REASONS_SAID]
+        return {f"{cause.count:,} × {cause.reason}": _keys(cause.keys, _KEYS_SAID) for cause in causes}
 
 
 class Unreadable:

@@ -121,11 +121,7 @@ def evaluate_into(
             tools,
             metrics,
             counts=_counts(loaded.counts, request.folders),
-            limits=[
-                *known_limits(loaded, tools, request.folders),
-                *_refused(loaded),
-                *_said_by(request.readers),
-            ],
+            limits=[*known_limits(loaded, tools, request.folders), *_said_by(request.readers)],
             run=_background(request, loaded),
             about=_about(request, subject, tools),
             watch=watch,
@@ -192,12 +188,6 @@ def _background(request: Request, loaded: Loaded) -> dict[str, JsonValue]:
         for column, folder in zip(loaded.subject.columns, request.folders, strict=False)
         for name, value in run_background(folder, list(loaded.records[column].values())).items()
     }
-
-
-def _refused(loaded: Loaded) -> list[str]:
-    """Return why records of the data are not in the evaluation."""
-    told = "; ".join(f"{key}: {why}" for why, key in loaded.refused.items())
-    return [f"{loaded.counts['unreadable']:,} records could not be read, such as {told}."] if told else []
 
 
 def _said_by(readers: Sequence[Reader]) -> list[str]:

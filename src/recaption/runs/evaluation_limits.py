@@ -83,6 +83,9 @@ def known_limits(loaded: Loaded, tools: Tools, folders: Sequence[RunFolder]) -> 
     found.append(
         "Every interval is at 95 % by itself: of twenty figures that do not change, one is expected to seem clear."
     )
+    if loaded.refused:
+        told = "; ".join(f"{why} ({keys})" for why, keys in loaded.refused.items())
+        found.append(f"{loaded.counts['unreadable']:,} records could not be read: {told}.")
     return found
 
 

@@ -159,3 +159,41 @@ def test_a_sample_of_several_datasets_is_of_the_keys_they_share():
 def test_references_that_are_a_column_themselves_are_refused():
     with pytest.raises(UserError, match="held against itself"):
         load([Given([record("a")])], OLD_NEW, references="original")
+
+
+def read_from(column: str, text: str = "x", **said: object) -> Record:
+    """Return a record whose text came with the data, in that column."""
+    given = Caption(text=text, origin="alt", provenance=Provenance(stage="source", details={"column": column}))
+    return replace(Record(key="a", captions=(given,)), **said)  # type: ignore[arg-type]
+
+
+def test_the_column_that_the_originals_were_read_from_is_a_column_of_the_data():
+    given = [Given([read_from("human", metadata={"brief": "y"})])]
+    columns = [Column("human", "human"), Column("brief", "brief")]
+    first = load(given, columns, by=["human"]).subject.items[0]
+    assert (first.texts, first.slices) == ((("x",), ("y",)), {"human": "x"})
+    assert load(given, columns[1:], references="human").subject.items[0].references == ("x",)
+    for own, references in (("human", "original"), ("original", "human"), ("human", "human")):
+        with pytest.raises(UserError, match="held against itself"):
+            load(given, [Column("old", own), columns[1]], references=references)
+    with pytest.raises(UserError, match="no record has 'nosuch'"):
+        load(given, [Column("nosuch", "nosuch"), columns[1]])
+
+
+def test_a_column_called_caption_is_the_data_s_own_where_nothing_was_chosen():
+    assert load([Given([read_from("caption")])], [Column("old", "caption")]).subject.items[0].texts == (("x",),)
+
+
+def test_why_records_could_not_be_read_is_counted_by_cause_the_commonest_first():
+    torn = Rejected(key="t", stage="read", kind="failed", reason="torn")
+    away = [
+        Rejected(key=f"k{i}", stage="read", kind="failed", reason=f"line {i}: {f'{i}.jpg'!r} leads out")
+        for i in range(9)
+    ]
+    loaded = load([Given([torn, *away, record("a")])], OLD_NEW)
+    assert list(loaded.refused.items()) == [
+        ("9 × line 0: '0.jpg' leads out", "k0, k1, k2, …"),
+        ("1 × torn", "t"),
+    ]
+    with pytest.raises(UserError, match=r"no record was read; t: torn$"):
+        load([Given([torn, *away])], OLD_NEW)

@@ -1,8 +1,8 @@
 """Items whose image could not be had: counted by reason, named by key, bounded whatever the data holds."""
 
-from recaption.core.types import Image, Record
+from recaption.core.types import Image, Record, Rejected
 from recaption.evaluation.subject import Item, Subject
-from recaption.evaluation.unreadable import Unreadable
+from recaption.evaluation.unreadable import Refusals, Unreadable
 
 
 def subject(*keys: str) -> Subject:
@@ -45,3 +45,15 @@ def test_many_reasons_long_keys_and_hostile_bytes_stay_within_bounds() -> None:
     assert max(len(cell) for row in listing.rows for cell in row) < 400
     assert len(found.told(items)) < 2500
     assert "45 reasons more" in found.told(items)
+
+
+def test_refusals_without_end_stay_within_bounds() -> None:
+    found = Refusals()
+    assert (found.first(), found.commonest()) == ("", {})
+    for i in range(2000):
+        reason = "r" * (i % 500 + 1) + "\x1b[2J" * 400
+        found.add(Rejected(key="k" * 10_000, stage="read", kind="failed", reason=reason))
+    told = found.commonest()
+    assert len(told) == 5
+    assert "1,200 × other reasons" in next(iter(told))
+    assert max(len(reason) + len(keys) for reason, keys in told.items()) < 1000
