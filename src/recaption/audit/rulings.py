@@ -28,11 +28,16 @@ __all__ = ["rulings_in", "rulings_of"]
 _REJECT: Final = "reject"
 _EDIT: Final = "edit"
 _JUDGE: Final = About()
+
 Pictures: TypeAlias = Callable[[Ruling, Image], str]
 """Tells the digest of the picture of a ruling."""
 
 
-def rulings_in(store: AuditStore, picture: Pictures = lambda ruling, image: "") -> list[Ruling]:
+def _unknown(ruling: Ruling, image: Image) -> str:
+    return ""
+
+
+def rulings_in(store: AuditStore, picture: Pictures = _unknown) -> list[Ruling]:
     """Return the rulings that the words standing in a store come to, in the order of keys.
 
     Args:
@@ -50,7 +55,7 @@ def rulings_of(
     items: Iterable[AuditItem],
     verdicts: Iterable[Verdict],
     about: About = _JUDGE,
-    picture: Pictures = lambda ruling, image: "",
+    picture: Pictures = _unknown,
 ) -> list[Ruling]:
     """Return the rulings that verdicts come to, in the order of keys.
 

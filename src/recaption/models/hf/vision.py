@@ -86,10 +86,9 @@ class Seen:
         values = {name: _joined([self.parts[key][name] for key in keys]) for name in self.parts[keys[0]]}
         known = inspect.signature(self.kind).parameters
         found = self.kind(**{name: value for name, value in values.items() if name in known})
+        # In transformers 5.17 the features of Idefics3 hang on an answer whose class does not know them.
         for name in values.keys() - known:
-            setattr(
-                found, name, values[name]
-            )  # transformers 5.17: Idefics3's features hang on a class without them
+            setattr(found, name, values[name])
         return found
 
 
